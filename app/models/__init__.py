@@ -1,0 +1,1 @@
+"""The language of the application: frozen values, no I/O, no clock."""

@@ -1,0 +1,191 @@
+"""The trace: one session of fixing one bug. ``NewTrace`` is what a client may say, ``Trace`` what the server keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter
+
+from app.models.base import ArtifactName, EventId, ServerOwned, Sha256, ShortText, TraceId, Value
+from app.models.commands import TestCommand
+from app.models.events import Event
+from app.models.qa import QAResults
+
+SCHEMA_VERSION = "1.0"
+
+Status = Literal["open", "finalizing", "finalized"]
+
+
+class LanguageRatio(Value):
+    """How much of a repository is written in a language."""
+
+    lang: ShortText
+    ratio: Annotated[float, Field(ge=0, le=1)]
+
+
+class Repo(Value):
+    """The repository that the bug is in, as far as it is known."""
+
+    name: ShortText | None = None
+    url: ShortText | None = None
+    branch: ShortText | None = None
+    commit_before: ShortText | None = None
+    commit_after: ShortText | None = None
+    test_command: TestCommand | None = None
+    language_stats: tuple[LanguageRatio, ...] = ()
+
+
+class NewRepo(Repo):
+    """The repository that the bug is in, as a document has to state it."""
+
+    name: ShortText
+    url: ShortText
+    branch: ShortText
+    commit_before: ShortText
+    commit_after: ShortText
+    test_command: TestCommand
+
+
+class Task(Value):
+    """What was to be done."""
+
+    title: ShortText | None = None
+    description: str | None = None
+    known_failing_tests: tuple[str, ...] = ()
+
+
+class Agent(Value):
+    """The program that did the work."""
+
+    name: ShortText | None = None
+    version: ShortText | None = None
+    model: ShortText | None = None
+
+
+class Consent(Value):
+    """Which kinds of content may be kept."""
+
+    rationales: bool = True
+    commands: bool = True
+    snapshots: bool = True
+
+
+class ClientClock(Value):
+    """The clock that timestamps were read from."""
+
+    tz: ShortText | None = None
+    start_unix_s: float | None = None
+
+
+class Recorder(Value):
+    """The program that recorded the session."""
+
+    name: ShortText | None = None
+    version: ShortText | None = None
+    extra: dict[str, JsonValue] | None = None
+
+
+class Session(Value):
+    """Who worked, and how it was recorded."""
+
+    role: Literal["human_dev", "ai_agent"] | None = None
+    agent: Agent | None = None
+    consent: Consent | None = None
+    client_clock: ClientClock | None = None
+    recorder: Recorder | None = None
+
+
+class Environment(Value):
+    """The machine that the session ran on."""
+
+    os: ShortText | None = None
+    ide_version: ShortText | None = None
+    python_version: ShortText | None = None
+    tools: tuple[str, ...] = ()
+
+
+class ArtifactRef(Value):
+    """A file that belongs to a trace; its bytes lie in the artifact store under their hash."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+    media_type: ShortText
+    kind: ShortText
+    """``workspace``, ``final_workspace``, ``tests``, or what the client called it."""
+    event_id: EventId | None = None
+
+
+class Metrics(Value):
+    """Counts over the events of a trace."""
+
+    duration_s: float
+    """From the first event to the last, by the client's clock."""
+    num_events: int
+    num_edits: int
+    num_cmds: int
+    num_test_runs: int
+    files_touched: int
+    """Distinct files edited."""
+    edit_churn_lines: int
+    """Lines added plus lines removed, over all edits."""
+
+
+class _TraceFields(Value):
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    developer_id: Annotated[str, Field(min_length=1, max_length=128)]
+    bug_id: ShortText | None = None
+    start_time: datetime
+    end_time: datetime | None = None
+    task: Task | None = None
+    session: Session | None = None
+    environment: Environment | None = None
+    events: tuple[Event, ...] = ()
+
+
+class NewTrace(_TraceFields):
+    """A whole session, or its beginning, in one request."""
+
+    trace_id: TraceId | None = None
+    """Chosen by the server where it is left out."""
+    repo: NewRepo
+    artifacts: Annotated[None, ServerOwned] = None
+    metrics: Annotated[None, ServerOwned] = None
+    qa_results: Annotated[None, ServerOwned] = None
+    qa_history: Annotated[None, ServerOwned] = None
+    integrity: Annotated[None, ServerOwned] = None
+    status: Annotated[None, ServerOwned] = None
+    created_at: Annotated[None, ServerOwned] = None
+    finalized_at: Annotated[None, ServerOwned] = None
+    revision: Annotated[None, ServerOwned] = None
+    zone_assumed: Annotated[None, ServerOwned] = None
+    request_sha256: Annotated[None, ServerOwned] = None
+
+
+class NewEvents(Value):
+    """Events to add to a trace."""
+
+    events: Annotated[tuple[Event, ...], Field(min_length=1)]
+
+
+class Trace(_TraceFields):
+    """A stored trace."""
+
+    trace_id: TraceId
+    repo: Repo
+    artifacts: dict[ArtifactName, ArtifactRef] = {}
+    metrics: Metrics | None = None
+    qa_results: QAResults | None = None
+    qa_history: tuple[QAResults, ...] = ()
+    """Earlier results, oldest first."""
+    status: Status = "open"
+    created_at: datetime
+    finalized_at: datetime | None = None
+    revision: int = 1
+    zone_assumed: tuple[str, ...] = ()
+    """Names of the trace's own timestamps that came without a zone."""
+    request_sha256: Sha256
+    """Hash of the request that created the trace: tells a repeated request from a different one."""
+
+
+TRACE: TypeAdapter[Trace] = TypeAdapter(Trace)

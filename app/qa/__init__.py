@@ -1,0 +1,1 @@
+"""Computes a result from a trace; never sees a store."""

@@ -1,0 +1,131 @@
+"""The small interfaces of quality assurance, and the values that pass through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, Literal, Protocol
+
+from app.models.qa import ImageRef, Judgement, Limits, Verification
+from app.models.trace import Trace
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """One regular file of a tree. Folders are implied by the paths of their files."""
+
+    path: str
+    """Relative, normalised, ``/`` between the parts."""
+    size_bytes: int
+    content: BinaryIO
+    """Read once, from where it stands, ``size_bytes`` long; valid until the next file is taken from the iterator."""
+    executable: bool = False
+
+
+class Tree(Protocol):
+    """A set of files that can be read from the start as often as wanted, one file at a time, never whole in memory."""
+
+    def files(self) -> Iterator[TreeFile]:
+        """Every file once."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A command to run on a tree."""
+
+    argv: tuple[str, ...]
+    tree: Tree
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+    """Wall clock; the sandbox's own limit where it is left out, and never more than that."""
+    result_files: tuple[str, ...] = ()
+    """Absolute paths in the container to bring back after the run, each as far as the size limit allows."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run. ``could_not_run`` says nothing about the command: it never had its chance."""
+
+    kind: Literal["exited", "timed_out", "out_of_memory", "could_not_run"]
+    exit_code: int | None = None
+    """Of the command, as a shell would say it (128 + signal); only with ``exited``."""
+    reason: str | None = None
+    output_head: bytes = b""
+    """Standard output and error together, as they came: the first bytes."""
+    output_tail: bytes = b""
+    """The last bytes, where there were more than the head holds."""
+    output_bytes: int = 0
+    """How much there was in all."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """The result files that were there, were regular files and were small enough, by path."""
+    duration_s: float | None = None
+    """Of the command alone."""
+
+
+@dataclass(frozen=True)
+class SandboxState:
+    """Whether the sandbox can run anything now."""
+
+    ready: bool
+    reason: str | None = None
+    """What is missing and how to get it."""
+
+
+class Sandbox(Protocol):
+    """Runs a stranger's command on a stranger's files. Nothing of it stays, whatever happens."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that every run has to keep."""
+        ...
+
+    def image(self) -> ImageRef:
+        """The image that runs happen in; without a digest where the engine cannot tell now."""
+        ...
+
+    def run(self, spec: RunSpec) -> RunResult:
+        """Run the command on the tree. Never raises for anything the engine, the image or the command does."""
+        ...
+
+    def state(self) -> SandboxState:
+        """Whether a run would have its chance now."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what an earlier process of this server left behind. Returns how many containers; 0 where the engine is away."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a judge may look at."""
+
+    trace: Trace
+    verification: Verification | None = None
+    """Used to mark refuted claims only: the process is judged, not the outcome."""
+
+
+class Judge(Protocol):
+    """Scores a trace by a rubric, or declines with the reason. A judgement that declined is a value, not an error."""
+
+    def judge(self, evidence: Evidence) -> tuple[Judgement, ...]:
+        """One judgement, or several (a failed one and the one made in its place); the one to show comes last. Never raises for
+        anything a model or a network does."""
+        ...
+
+
+def read_tree(tree: Tree, paths: Iterable[str], limit_bytes: int) -> dict[str, bytes]:
+    """The contents of the named files, those that are there.
+
+    Raises:
+        ValueError: one is larger than ``limit_bytes``.
+    """
+    wanted = frozenset(paths)
+    found: dict[str, bytes] = {}
+    for file in tree.files():
+        if file.path in wanted:
+            if file.size_bytes > limit_bytes:
+                raise ValueError(f"{file.path} is larger than {limit_bytes} bytes")
+            found[file.path] = file.content.read()
+    return found

@@ -1,0 +1,1 @@
+"""Scores the reasoning of a trace against a rubric."""

@@ -1,0 +1,1 @@
+"""Keeps what it is given; decides nothing."""
