@@ -48,6 +48,12 @@ class DangerousInputError(InvalidError):
     code = "dangerous_input"
 
 
+class EmptyOrUnknownEventsError(InvalidError):
+    """The request holds no event, or one of a type that is not known."""
+
+    code = "unknown_events"
+
+
 class MalformedError(InvalidError):
     """The input cannot be read at all."""
 
@@ -70,6 +76,12 @@ class WrongCredentialsError(DeniedError):
     """The token is not valid here."""
 
     code = "wrong_credentials"
+
+
+class ForbiddenError(PRTelemetryError):
+    """This server answers clients on its own machine only."""
+
+    code = "forbidden"
 
 
 class NotFoundError(PRTelemetryError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 STORED = {"source": "store"}
@@ -19,6 +20,29 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader understands alike (RFC 7493, section 2.2)."""
+
+
+def _interoperable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    waiting: list[JsonValue] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise PydanticCustomError("not_json", "NaN and Infinity are not JSON")
+        elif isinstance(item, int) and abs(item) > MAX_SAFE_INTEGER:
+            raise PydanticCustomError("not_interoperable", "Integers beyond 2^53-1 are not read alike; send a string")
+    return value
+
+
+JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_interoperable)]
+"""Free JSON that every reader understands alike."""
+
+
 class Value(BaseModel):
     """A frozen value that knows exactly its fields. NaN and Infinity are not JSON and are refused."""
 
@@ -31,5 +55,8 @@ def _refuse_from_client(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-ServerOwned = BeforeValidator(_refuse_from_client)
+ServerOwned = AfterValidator(_refuse_from_client)
 """Marks a field that only documents of this server's own may fill. A client's ``null`` is fine."""
+
+NotForClients = Annotated[None, BeforeValidator(_refuse_from_client)]
+"""A field of stored documents that a request may name, but not fill."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from app.models.base import EventId, ServerOwned, Sha256, ShortText, Value
+from app.models.base import EventId, JsonObject, ServerOwned, Sha256, ShortText, Value
 from app.models.paths import RepoPath
 
 
 class EventData(Value):
     """What every kind of event may say."""
 
-    extra: dict[str, JsonValue] | None = None
+    extra: JsonObject | None = None
     """Whatever has no field of its own."""
 
 
@@ -61,6 +61,8 @@ class TerminalCommandData(EventData):
 
 class TestResultData(EventData):
     """A test run ended."""
+
+    __test__: ClassVar[bool] = False
 
     tests_passed: bool
     test_command: Annotated[str, Field(min_length=1)]
@@ -134,6 +136,8 @@ class TerminalCommand(_Envelope):
 
 class TestResult(_Envelope):
     """A test run ended."""
+
+    __test__: ClassVar[bool] = False
 
     event_type: Literal["test_result"]
     data: TestResultData

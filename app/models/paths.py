@@ -1,61 +1,13 @@
-"""``RepoPath``: a path inside a repository, relative and normalised, from whatever a client wrote.
-
-Only what is dangerous is refused. ``foo..bar.py``, ``app/[...slug]/page.tsx`` and names with spaces or colons are ordinary.
-"""
+"""``RepoPath``: a path inside a repository, as part of the language."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
-from urllib.parse import unquote
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-MAX_PATH_CHARACTERS = 1024
-_DRIVE = re.compile(r"^[A-Za-z]:(?:/|$)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def normalise_path(text: str) -> str:
-    """The path with ``/`` between its parts and without ``.`` or empty parts. A backslash is read as a separator.
-
-    Raises:
-        ValueError: the path is empty, absolute, too long, leaves the repository (also percent-encoded), or holds control
-            characters. The message begins with ``Invalid file path``.
-    """
-    reason = _danger(text)
-    decoded = text
-    for _ in range(3):  # an escape that was encoded twice is still an escape
-        if reason is not None or "%" not in decoded:
-            break
-        decoded = unquote(decoded)
-        reason = _escape(decoded)
-    if reason is not None:
-        raise ValueError(f"Invalid file path: {reason}")
-    parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".")]
-    if not parts:
-        raise ValueError("Invalid file path: it names no file")
-    return "/".join(parts)
-
-
-def _danger(text: str) -> str | None:
-    if not text:
-        return "it is empty"
-    if len(text) > MAX_PATH_CHARACTERS:
-        return f"it is longer than {MAX_PATH_CHARACTERS} characters"
-    return _escape(text)
-
-
-def _escape(text: str) -> str | None:
-    if _CONTROL.search(text):
-        return "it holds control characters"
-    path = text.replace("\\", "/")
-    if path.startswith("/") or _DRIVE.match(path):
-        return "it is absolute; paths are relative to the repository"
-    if ".." in path.split("/"):
-        return "it leaves the repository ('..')"
-    return None
+from app.utils.paths import normalise_path
 
 
 def _validate(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import JsonValue
 
@@ -37,6 +37,8 @@ class Limits(Value):
 class TestRun(Value):
     """One run of the tests on one tree."""
 
+    __test__: ClassVar[bool] = False
+
     tree: Literal["before", "after"]
     outcome: RunOutcome
     reason: str | None = None
@@ -58,6 +60,8 @@ class Verification(Value):
 
     verdict: Verdict
     reason: str
+    tests_passed: bool | None = None
+    """Whether the tests pass at the end; ``null`` where that could not be established."""
     test_command: str | None = None
     tests_from: str | None = None
     """Where the tests came from that decided."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from app.models.base import ArtifactName, EventId, ServerOwned, Sha256, ShortText, TraceId, Value
+from app.models.base import ArtifactName, EventId, JsonObject, NotForClients, Sha256, ShortText, TraceId, Value
 from app.models.commands import TestCommand
 from app.models.events import Event
 from app.models.qa import QAResults
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
 Status = Literal["open", "finalizing", "finalized"]
 
@@ -83,7 +83,7 @@ class Recorder(Value):
 
     name: ShortText | None = None
     version: ShortText | None = None
-    extra: dict[str, JsonValue] | None = None
+    extra: JsonObject | None = None
 
 
 class Session(Value):
@@ -149,17 +149,17 @@ class NewTrace(_TraceFields):
     trace_id: TraceId | None = None
     """Chosen by the server where it is left out."""
     repo: NewRepo
-    artifacts: Annotated[None, ServerOwned] = None
-    metrics: Annotated[None, ServerOwned] = None
-    qa_results: Annotated[None, ServerOwned] = None
-    qa_history: Annotated[None, ServerOwned] = None
-    integrity: Annotated[None, ServerOwned] = None
-    status: Annotated[None, ServerOwned] = None
-    created_at: Annotated[None, ServerOwned] = None
-    finalized_at: Annotated[None, ServerOwned] = None
-    revision: Annotated[None, ServerOwned] = None
-    zone_assumed: Annotated[None, ServerOwned] = None
-    request_sha256: Annotated[None, ServerOwned] = None
+    artifacts: NotForClients = None
+    metrics: NotForClients = None
+    qa_results: NotForClients = None
+    qa_history: NotForClients = None
+    integrity: NotForClients = None
+    status: NotForClients = None
+    created_at: NotForClients = None
+    finalized_at: NotForClients = None
+    revision: NotForClients = None
+    zone_assumed: NotForClients = None
+    request_sha256: NotForClients = None
 
 
 class NewEvents(Value):

@@ -45,9 +45,10 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run. ``could_not_run`` says nothing about the command: it never had its chance."""
+    """What came of a run. ``could_not_run`` says nothing about the command: it never had its chance. ``corrupted`` says that
+    the run's own report did not come or cannot be believed."""
 
-    kind: Literal["exited", "timed_out", "out_of_memory", "could_not_run"]
+    kind: Literal["exited", "timed_out", "out_of_memory", "could_not_run", "corrupted"]
     exit_code: int | None = None
     """Of the command, as a shell would say it (128 + signal); only with ``exited``."""
     reason: str | None = None
@@ -93,7 +94,7 @@ class Sandbox(Protocol):
         ...
 
     def sweep(self) -> int:
-        """Remove what an earlier process of this server left behind. Returns how many containers; 0 where the engine is away."""
+        """Remove what an earlier process of this server left behind. Returns how many; 0 where the engine is away."""
         ...
 
 

@@ -1,0 +1,51 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+
+from app import __version__
+from app.api import artifacts, documents, health
+from app.api.middleware import BodyGate, LoopbackOnly
+from app.api.problems import install_problem_handlers
+from app.api.schemas import install_openapi
+from app.bootstrap import Application, build_application
+from app.settings import Settings
+from app.utils.logger import configure_logging
+
+_DESCRIPTION = "Collects debugging sessions and re-executes every claim they make in a locked-down sandbox."
+
+
+def create_app(settings: Settings, build: Callable[[Settings], Application] = build_application) -> FastAPI:
+    """The server. Nothing is opened before it starts; at its end everything is closed."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logging(settings.log_level, settings.log_format)
+        application = await to_thread.run_sync(build, settings)
+        app.state.application = application
+        app.state.finalize_line = CapacityLimiter(settings.max_parallel_finalizes)
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(application.close)
+
+    app = FastAPI(title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app.state.settings = settings
+    for router in (health.router, documents.router, artifacts.router):
+        app.include_router(router)
+    install_problem_handlers(app)
+    install_openapi(app)
+    app.add_middleware(
+        BodyGate,
+        max_body_bytes=settings.max_body_bytes,
+        max_artifact_bytes=settings.max_artifact_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
+    if settings.api_token is None:
+        app.add_middleware(LoopbackOnly)
+    return app

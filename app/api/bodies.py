@@ -1,0 +1,99 @@
+"""Request bodies as values: validated once, from bytes, every fault named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from anyio import from_thread
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.types import Message
+
+from app.api.problems import describe_faults
+from app.errors import (
+    DangerousInputError,
+    EmptyOrUnknownEventsError,
+    Fault,
+    InvalidError,
+    PRTelemetryError,
+    UnsupportedMediaTypeError,
+)
+from app.models.trace import NewEvents
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_DANGEROUS = frozenset({"dangerous_path", "dangerous_command"})
+
+
+async def json_body(request: Request) -> bytes:
+    """The whole body of a JSON request.
+
+    Raises:
+        UnsupportedMediaTypeError: it says that it is something else.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaTypeError(
+            f"This address takes JSON; the body says it is {media_type}. Send Content-Type: application/json"
+        )
+    return await request.body()
+
+
+def body_chunks(request: Request) -> Iterator[bytes]:
+    """The body piece by piece, for routes that run in a worker thread."""
+    more = True
+    while more:
+        message = from_thread.run(_next_message, request)
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            yield chunk
+
+
+async def _next_message(request: Request) -> Message:
+    return await request.receive()
+
+
+class ClientGoneError(InvalidError):
+    """The client ended the connection before its request was complete."""
+
+    code = "client_gone"
+
+
+def parse_body(model: type[Model], body: bytes) -> Model:
+    """A value from JSON.
+
+    Raises:
+        DangerousInputError: it names a path or command that could do harm.
+        EmptyOrUnknownEventsError: events to append are missing or of an unknown type.
+        InvalidError: anything else is wrong. Every fault is named, none of the values is.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _as_error(model, error) from None
+
+
+def _as_error(model: type[BaseModel], error: ValidationError) -> PRTelemetryError:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = [Fault(_place(detail["loc"]), detail["msg"]) for detail in details]
+    kinds = {detail["type"] for detail in details}
+    sentence = describe_faults(faults)
+    if kinds & _DANGEROUS:
+        first = next(detail["msg"] for detail in details if detail["type"] in _DANGEROUS)
+        return DangerousInputError(first if len(faults) == 1 else f"{first} ({sentence})", faults)
+    if model is NewEvents and any(_is_empty_or_unknown(detail) for detail in details):
+        return EmptyOrUnknownEventsError(sentence, faults)
+    return InvalidError(sentence, faults)
+
+
+def _is_empty_or_unknown(detail: ErrorDetails) -> bool:
+    return detail["type"] == "union_tag_invalid" or (detail["type"] == "too_short" and detail["loc"] == ("events",))
+
+
+def _place(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+    """Where a fault is in the document itself: the name of an event's kind is not part of the way."""
+    return tuple(part for index, part in enumerate(loc) if not (index == 2 and loc[0] == "events"))

@@ -1,0 +1,49 @@
+"""Examples that the interactive documentation shows; a test sends every one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NEW_TRACE: dict[str, Any] = {
+    "trace_id": "fix-rounding-0001",
+    "developer_id": "dev-17",
+    "bug_id": "BUG-42",
+    "start_time": "2026-03-02T09:00:00+01:00",
+    "repo": {
+        "name": "till",
+        "url": "https://example.org/till.git",
+        "branch": "main",
+        "commit_before": "8f0f4d5",
+        "commit_after": "c1d2e3f",
+        "test_command": "python -m pytest -q",
+    },
+    "task": {"title": "Totals are a cent off", "known_failing_tests": ["tests/test_till.py::test_total_is_rounded_once"]},
+    "events": [
+        {
+            "event_type": "reasoning_step",
+            "timestamp": "2026-03-02T09:01:00+01:00",
+            "data": {"content": "Each line is rounded before the sum.", "hypothesis": "Rounding once at the end mends it."},
+        }
+    ],
+}
+
+NEW_EVENTS: dict[str, Any] = {
+    "events": [
+        {
+            "event_type": "code_edit",
+            "timestamp": "2026-03-02T09:05:00+01:00",
+            "data": {
+                "file_path": "till.py",
+                "diff": "--- a/till.py\n+++ b/till.py\n@@ -1,2 +1,2 @@\n def total(prices):\n"
+                "-    return sum(round(price, 2) for price in prices)\n+    return round(sum(prices), 2)\n",
+            },
+        },
+        {
+            "event_type": "test_result",
+            "timestamp": "2026-03-02T09:06:00+01:00",
+            "data": {"tests_passed": True, "test_command": "python -m pytest -q", "summary": "1 passed", "num_passed": 1},
+        },
+    ]
+}
+
+FINALIZE: dict[str, Any] = {"test_command": "python -m pytest -q tests/test_till.py", "judge": "heuristic"}

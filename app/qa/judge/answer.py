@@ -1,0 +1,126 @@
+"""Reading a model's answer. Nothing in it is believed before it has been checked, and no number is made up in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.qa.judge.prompt import CANNOT_BE_JUDGED, MAX_FEEDBACK_CHARACTERS, MAX_RATIONALE_CHARACTERS
+from app.qa.judge.rubric import Rubric
+from app.qa.judge.visible import make_visible
+
+MAX_OBJECT_STARTS = 64
+MAX_CITED = 50
+
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True)
+class DimensionAnswer:
+    """A model's answer on one dimension, checked for form."""
+
+    level: int | None
+    """``None`` where the model says that it cannot be judged from what was shown."""
+    cited: tuple[str, ...]
+    """As the model wrote them; whether they were shown is not checked here."""
+    quote: str
+    rationale: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's answer, checked for form."""
+
+    dimensions: Mapping[str, DimensionAnswer]
+    feedback: str
+    instructions_seen: bool
+    unwrapped: bool
+    """Whether it had to be taken out of other text."""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An answer that cannot be used."""
+
+    faults: list[str]
+    is_json: bool
+    """Whether there was a JSON object at all."""
+
+
+def read_answer(content: str, rubric: Rubric) -> Answer | Unusable:
+    """The answer that a reply's content holds; the first balanced object counts."""
+    found = _first_object(content)
+    if found is None:
+        return Unusable(["it holds no JSON object"], is_json=False)
+    value, unwrapped = found
+    faults = _faults(value, rubric)
+    if faults:
+        return Unusable(faults, is_json=True)
+    return Answer(
+        dimensions={dimension.id: _dimension(value["dimensions"][dimension.id]) for dimension in rubric.dimensions},
+        feedback=_text(value["feedback"], MAX_FEEDBACK_CHARACTERS),
+        instructions_seen=bool(value.get("instructions_seen")),
+        unwrapped=unwrapped,
+    )
+
+
+def _first_object(content: str) -> tuple[dict[str, Any], bool] | None:
+    """The first JSON object in a text, and whether there was more than that object."""
+    start = content.find("{")
+    for _ in range(MAX_OBJECT_STARTS):
+        if start < 0:
+            return None
+        try:
+            value, end = _DECODER.raw_decode(content, start)
+        except (ValueError, RecursionError):  # not JSON, a number too long to read, or nested too deeply
+            start = content.find("{", start + 1)
+            continue
+        return value, bool(content[:start].strip() or content[end:].strip())
+    return None
+
+
+def _faults(value: dict[str, Any], rubric: Rubric) -> list[str]:
+    dimensions = value.get("dimensions")
+    if not isinstance(dimensions, dict):
+        return ["dimensions: expected an object"]
+    wanted = {dimension.id for dimension in rubric.dimensions}
+    faults = [f"dimensions.{name}: missing" for name in sorted(wanted - dimensions.keys())]
+    faults += ["dimensions: holds something that is not in the rubric"] if dimensions.keys() - wanted else []
+    for name in sorted(wanted & dimensions.keys()):
+        faults += [f"dimensions.{name}{fault}" for fault in _dimension_faults(dimensions[name], rubric)]
+    if not isinstance(value.get("feedback"), str):
+        faults.append("feedback: expected a string")
+    return faults
+
+
+def _dimension_faults(value: Any, rubric: Rubric) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield ": expected an object"
+        return
+    top = rubric.scale.levels - 1
+    level = value.get("level")
+    if type(level) is not int or not (0 <= level <= top or level == CANNOT_BE_JUDGED):  # True is an int by inheritance
+        yield f".level: expected a whole number from 0 to {top}, or {CANNOT_BE_JUDGED}"
+    evidence = value.get("evidence")
+    if not isinstance(evidence, list) or not all(isinstance(name, str) for name in evidence):
+        yield ".evidence: expected a list of strings"
+    for field in ("quote", "rationale"):
+        if not isinstance(value.get(field), str):
+            yield f".{field}: expected a string"
+
+
+def _dimension(value: dict[str, Any]) -> DimensionAnswer:
+    level = value["level"]
+    return DimensionAnswer(
+        level=None if level == CANNOT_BE_JUDGED else level,
+        cited=tuple(dict.fromkeys(name.strip() for name in value["evidence"][:MAX_CITED])),
+        quote=value["quote"],
+        rationale=_text(value["rationale"], MAX_RATIONALE_CHARACTERS),
+    )
+
+
+def _text(text: str, limit: int) -> str:
+    shown = make_visible(text).strip()
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

@@ -1,0 +1,222 @@
+"""Rubrics: what is judged, on which scale, and which features speak for it. A rubric is a TOML file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.errors import Fault, InvalidError
+from app.models.qa import RubricRef
+from app.qa.judge.features.registry import FEATURES
+
+REASONING = "reasoning-5"
+"""The rubric that ``reasoning_score`` comes from."""
+
+MIN_LEVELS, MAX_LEVELS = 2, 11
+WEIGHT_TOLERANCE = 1e-6
+
+_BUILT_IN = Path(__file__).parent / "rubrics"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Integer levels from 0, mapped linearly onto ``min`` … ``max``."""
+
+    levels: int
+    min: float
+    max: float
+
+    def at(self, level: int) -> float:
+        """The score of a level."""
+        return self.between(level / (self.levels - 1))
+
+    def between(self, value: float) -> float:
+        """The score of a value from 0 to 1."""
+        return self.min + value * (self.max - self.min)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One question that a rubric asks."""
+
+    id: str
+    weight: float
+    question: str
+    anchors: Mapping[int, str]
+    """What a level looks like, for some levels."""
+    cites: tuple[str, ...]
+    """The kinds of events that an answer rests on."""
+    needs_reasoning: bool
+    """Whether it cannot be judged where no reasoning was recorded."""
+    heuristic: Mapping[str, float]
+    """Feature ids with their weights."""
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """A set of dimensions with one scale and one way to a total."""
+
+    id: str
+    version: str
+    sha256: str
+    """Of the parsed content as canonical JSON: layout and comments do not matter."""
+    aggregate: Literal["sum", "weighted_mean"]
+    scale: Scale
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def ref(self) -> RubricRef:
+        """How judgements name it."""
+        return RubricRef(id=self.id, version=self.version, sha256=self.sha256)
+
+    def total(self, scores: Mapping[str, float | None]) -> float | None:
+        """The total, or ``None`` unless every dimension is scored."""
+        found = [(dimension.weight, scores.get(dimension.id)) for dimension in self.dimensions]
+        if any(score is None for _, score in found):
+            return None
+        known = cast("list[tuple[float, float]]", found)
+        if self.aggregate == "sum":
+            return sum(score for _, score in known)
+        return sum(weight * score for weight, score in known)
+
+
+def load_reasoning_rubric() -> Rubric:
+    """The rubric that comes with the application."""
+    return load_rubric(_BUILT_IN / f"{REASONING}.toml")
+
+
+def load_rubrics(folder: Path) -> dict[str, Rubric]:
+    """Every ``*.toml`` of a folder, by id.
+
+    Raises:
+        InvalidError: one cannot be used, or two have the same id.
+    """
+    found: dict[str, Rubric] = {}
+    for path in sorted(folder.glob("*.toml")):
+        rubric = load_rubric(path)
+        if rubric.id in found:
+            raise InvalidError(f"Two rubrics have the id {rubric.id}")
+        found[rubric.id] = rubric
+    return found
+
+
+def load_rubric(path: Path) -> Rubric:
+    """The rubric of one file.
+
+    Raises:
+        InvalidError: the file cannot be read, or says something that cannot be applied; ``faults`` holds everything found.
+    """
+    try:
+        return parse_rubric(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidError(f"The rubric {path.name} cannot be read") from error
+    except InvalidError as error:
+        raise InvalidError(f"The rubric {path.name} cannot be used: {error.detail}", error.faults) from error
+
+
+def parse_rubric(text: str) -> Rubric:
+    """The rubric that a TOML text describes.
+
+    Raises:
+        InvalidError: as ``load_rubric``.
+    """
+    try:
+        content = tomllib.loads(text)
+        raw = _RawRubric.model_validate(content)
+        digest = hashlib.sha256(_canonical(content)).hexdigest()
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidError(f"it is not TOML: {error}") from error
+    except ValidationError as error:
+        raise _refusal([Fault(found["loc"], found["msg"]) for found in error.errors()]) from error
+    faults = list(_faults(raw))
+    if faults:
+        raise _refusal(faults)
+    return _rubric(raw, digest)
+
+
+class _Raw(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class _RawScale(_Raw):
+    levels: int
+    min: float
+    max: float
+
+
+class _RawDimension(_Raw):
+    id: str
+    weight: float
+    question: str
+    anchors: dict[int, str]
+    cites: tuple[str, ...]
+    needs_reasoning: bool = False
+    heuristic: dict[str, float]
+
+
+class _RawRubric(_Raw):
+    id: str
+    version: str
+    aggregate: Literal["sum", "weighted_mean"]
+    scale: _RawScale
+    dimension: tuple[_RawDimension, ...]
+
+
+def _canonical(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def _refusal(faults: list[Fault]) -> InvalidError:
+    told = "; ".join(f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in faults)
+    return InvalidError(told, faults)
+
+
+def _faults(raw: _RawRubric) -> Iterable[Fault]:
+    if not MIN_LEVELS <= raw.scale.levels <= MAX_LEVELS:
+        yield Fault(("scale", "levels"), f"expected {MIN_LEVELS} to {MAX_LEVELS} levels")
+    if raw.scale.max <= raw.scale.min:
+        yield Fault(("scale", "max"), "expected more than min")
+    if not raw.dimension:
+        yield Fault(("dimension",), "expected at least one")
+    if abs(sum(dimension.weight for dimension in raw.dimension) - 1) > WEIGHT_TOLERANCE:
+        yield Fault(("dimension", "weight"), "expected weights that sum to 1")
+    known: set[str] = set()
+    for dimension in raw.dimension:
+        if dimension.id in known:
+            yield Fault(("dimension", dimension.id), "the id is taken by another dimension")
+        known.add(dimension.id)
+        yield from _dimension_faults(dimension, raw.scale.levels)
+
+
+def _dimension_faults(dimension: _RawDimension, levels: int) -> Iterable[Fault]:
+    where = ("dimension", dimension.id)
+    if not dimension.id.isidentifier():
+        yield Fault(where, "expected an id of letters, digits and underscores")
+    if dimension.weight < 0:
+        yield Fault((*where, "weight"), "expected no negative weight")
+    for level in dimension.anchors:
+        if not 0 <= level < levels:
+            yield Fault((*where, "anchors", level), "expected a level of the scale")
+    for feature, weight in dimension.heuristic.items():
+        if feature not in FEATURES:
+            yield Fault((*where, "heuristic", feature), "no feature has this id")
+        if weight <= 0:
+            yield Fault((*where, "heuristic", feature), "expected a positive weight")
+
+
+def _rubric(raw: _RawRubric, digest: str) -> Rubric:
+    return Rubric(
+        id=raw.id,
+        version=raw.version,
+        sha256=digest,
+        aggregate=raw.aggregate,
+        scale=Scale(raw.scale.levels, raw.scale.min, raw.scale.max),
+        dimensions=tuple(Dimension(**dict(dimension)) for dimension in raw.dimension),
+    )

@@ -1,0 +1,63 @@
+"""Everything that is found out about a trace in one finalize."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.models.qa import QAResults
+from app.models.trace import Trace
+from app.qa.base import Evidence, Judge, Sandbox
+from app.qa.judge.outcome import reasoning_outcome
+from app.qa.verify import Progress, Verifier, Workspaces
+from app.utils.clock import Clock
+
+
+@dataclass(frozen=True)
+class QARequest:
+    """What is to be found out."""
+
+    trace: Trace
+    workspaces: Workspaces
+    test_command: str | None = None
+    """Instead of the trace's own."""
+    judge: str | None = None
+    """Which judge; the server's own choice where it is left out."""
+
+
+def no_progress(stage: str) -> None:
+    """Nobody waits."""
+
+
+class QAPipeline:
+    """Verifies, then judges. What stands in the way of one never touches the other."""
+
+    def __init__(self, sandbox: Sandbox, judges: dict[str, Judge], default_judge: str, clock: Clock) -> None:
+        self._verifier = Verifier(sandbox, clock)
+        self._judges = judges
+        self._default_judge = default_judge
+        self._clock = clock
+
+    def run(self, request: QARequest, progress: Progress = no_progress) -> QAResults:
+        """The results, whatever happens in sandbox and judge: what could not be established is ``null`` with the reason."""
+        started = self._clock()
+        trace = request.trace
+        verification = self._verifier.verify(
+            trace, request.workspaces, request.test_command or trace.repo.test_command, progress
+        )
+        progress("judgement")
+        judge = self._judges[request.judge or self._default_judge]
+        judgements = judge.judge(Evidence(trace, verification))
+        outcome = reasoning_outcome(judgements)
+        shown = verification.after or verification.before
+        return QAResults(
+            tests_passed=verification.tests_passed,
+            test_exit_code=shown.exit_code if shown is not None else None,
+            test_output_snippet=shown.output_snippet if shown is not None else "",
+            reasoning_score=outcome.score,
+            reasoning_feedback=outcome.feedback,
+            judge_kind=outcome.judge_kind,
+            verification=verification,
+            judgements=judgements,
+            started_at=started,
+            finished_at=self._clock(),
+        )

@@ -1,0 +1,86 @@
+"""How events from a client become events of a trace: numbered, stamped, with every clock in a zone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Set
+from datetime import UTC, datetime
+from typing import Any
+
+from app.errors import Fault, InvalidError
+from app.models.events import Event, TerminalCommand
+
+
+class DuplicateEventIdError(InvalidError):
+    """An event id stands for one event of a trace only."""
+
+    code = "duplicate_event_id"
+
+
+def accept_events(
+    events: Iterable[Event],
+    *,
+    taken_ids: Set[str],
+    first_seq: int,
+    received_at: datetime,
+    new_id: Callable[[], str],
+) -> tuple[Event, ...]:
+    """The events as they are stored, in order of arrival, numbered from ``first_seq``.
+
+    Raises:
+        DuplicateEventIdError: an id is taken, or stands twice; all such ids are named.
+    """
+    events = tuple(events)
+    refuse_duplicates(events, taken_ids)
+    return tuple(
+        _accept(event, seq=seq, received_at=received_at, event_id=event.event_id or new_id())
+        for seq, event in enumerate(events, first_seq)
+    )
+
+
+def refuse_duplicates(events: tuple[Event, ...], taken_ids: Set[str]) -> None:
+    """See ``accept_events``."""
+    counts = Counter(event.event_id for event in events if event.event_id is not None)
+    faults = [
+        Fault(("events", index, "event_id"), f"the id {event.event_id!r} is taken")
+        for index, event in enumerate(events)
+        if event.event_id is not None and (counts[event.event_id] > 1 or event.event_id in taken_ids)
+    ]
+    if faults:
+        names = sorted({events[int(fault.loc[1])].event_id or "" for fault in faults})
+        raise DuplicateEventIdError(f"Duplicate event ids: {', '.join(names[:20])}", faults)
+
+
+def in_zone(moment: datetime) -> datetime:
+    """The moment with a zone: its own, or UTC where it has none."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def in_reading_order(events: Iterable[Event]) -> tuple[Event, ...]:
+    """By timestamp, then by arrival."""
+    return tuple(sorted(events, key=lambda event: (in_zone(event.timestamp), event.seq or 0)))
+
+
+def _accept(event: Event, *, seq: int, received_at: datetime, event_id: str) -> Event:
+    update: dict[str, Any] = {"seq": seq, "received_at": received_at, "event_id": event_id}
+    if event.timestamp.tzinfo is None:
+        update["timestamp"] = in_zone(event.timestamp)
+        update["zone_assumed"] = True
+    if isinstance(event, TerminalCommand):
+        data = _name_unknowns(event)
+        if data is not event.data:
+            update["data"] = data
+    return event.model_copy(update=update)
+
+
+def _name_unknowns(event: TerminalCommand) -> Any:
+    """A null that stands for "the source does not say" is named as such, so that nobody reads it as a claim."""
+    missing = [name for name in ("exit_code", "duration_ms") if getattr(event.data, name) is None]
+    extra = dict(event.data.extra or {})
+    named = extra.get("unknown")
+    known = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    added = [name for name in missing if name not in known]
+    if not added:
+        return event.data
+    extra["unknown"] = [*known, *added]
+    return event.data.model_copy(update={"extra": extra})

@@ -1,0 +1,119 @@
+"""Every environment variable the server knows, typed, read once. ``.env`` in the working directory fills what is not set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import Fault, SettingsError
+
+MIB = 1024 * 1024
+
+
+def _no_blank(value: str | None) -> str | None:
+    return value or None
+
+
+def _no_blank_secret(value: SecretStr | None) -> SecretStr | None:
+    return value if value is not None and value.get_secret_value() else None
+
+
+OptionalText = Annotated[str | None, AfterValidator(_no_blank)]
+OptionalSecret = Annotated[SecretStr | None, AfterValidator(_no_blank_secret)]
+
+
+class Settings(BaseSettings):
+    """What the operator decides. The name of a field, in capitals, is the environment variable."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    api_token: OptionalSecret = None
+    """Clients send it as ``Authorization: Bearer …``."""
+    allow_open_loopback: bool = False
+    """Run without a token and answer clients on this machine only."""
+    host: str = "127.0.0.1"
+    """Address that ``serve`` listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port that ``serve`` listens on."""
+    data_dir: Path = Path("data")
+    """Where traces and artifacts lie."""
+    repos_dir: Path | None = None
+    """Folder of the operator's own repositories, found by ``repo.name``."""
+
+    max_body_bytes: Annotated[int, Field(gt=0)] = 10 * MIB
+    """Largest request body, save for artifacts."""
+    max_artifact_bytes: Annotated[int, Field(gt=0)] = 256 * MIB
+    """Largest artifact as it arrives."""
+    max_tree_bytes: Annotated[int, Field(gt=0)] = 512 * MIB
+    """Largest workspace, unpacked."""
+    max_tree_files: Annotated[int, Field(gt=0)] = 50_000
+    """Most files and folders in a workspace."""
+    body_timeout_s: Annotated[float, Field(gt=0)] = 30
+    """Longest silence within a request body."""
+
+    runner_image: str = "pr-telemetry-runner:1"
+    """Container image that tests run in. It is never pulled."""
+    sandbox_memory_bytes: Annotated[int, Field(ge=64 * MIB)] = 2048 * MIB
+    """Memory of a test run, work directory included; there is no swap."""
+    sandbox_cpus: Annotated[float, Field(gt=0)] = 2
+    """Processors of a test run."""
+    sandbox_timeout_s: Annotated[float, Field(gt=0)] = 300
+    """Wall-clock limit of a test run."""
+    sandbox_pids: Annotated[int, Field(ge=16)] = 256
+    """Most processes and threads in a test run."""
+    sandbox_work_bytes: Annotated[int, Field(ge=MIB)] = 512 * MIB
+    """Size of the work directory of a test run."""
+    sandbox_runtime: OptionalText = None
+    """Container runtime, such as ``runsc``; the engine's own where it is left out."""
+    max_parallel_finalizes: Annotated[int, Field(ge=1)] = 2
+    """How many finalizes run at once; others wait in line."""
+
+    judge: Literal["auto", "llm", "heuristic", "off"] = "auto"
+    """``auto``: a language model where ``OPENAI_API_KEY`` is set, rules otherwise."""
+    openai_api_key: OptionalSecret = None
+    openai_base_url: OptionalText = None
+    """Any endpoint that speaks the OpenAI chat completions API."""
+    judge_model: str = "gpt-4o-mini"
+    judge_temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    judge_timeout_s: Annotated[float, Field(gt=0)] = 30
+    """Longest wait for one answer of the model."""
+    judge_deadline_s: Annotated[float, Field(gt=0)] = 60
+    """Longest time for one judgement, retries included."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: one or more are wrong; the message names each variable and says why, and never shows its value.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = [Fault(("_".join(str(part) for part in fault["loc"][:1]).upper(),), fault["msg"]) for fault in error.errors()]
+        raise SettingsError("Wrong settings: " + "; ".join(f"{fault.loc[0]}: {fault.msg}" for fault in faults)) from None
+    return check_settings(settings)
+
+
+def check_settings(settings: Settings) -> Settings:
+    """What no single variable can tell.
+
+    Raises:
+        SettingsError: there is no token and the server is not told to run open, or the judge lacks its key.
+    """
+    if settings.api_token is None and not settings.allow_open_loopback:
+        raise SettingsError(
+            "API_TOKEN is not set. Set it (clients send it as 'Authorization: Bearer …'), "
+            "or set ALLOW_OPEN_LOOPBACK=true to answer clients on this machine without one."
+        )
+    if settings.judge == "llm" and settings.openai_api_key is None:
+        raise SettingsError("JUDGE is 'llm', but OPENAI_API_KEY is not set.")
+    return settings

@@ -1,0 +1,89 @@
+"""Artifacts as files, named by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from app.errors import ArtifactNotFoundError, CorruptError
+from app.storage.base import StoredBlob
+from app.storage.disk import disk_errors
+from app.storage.layout import Layout
+from app.utils.atomic import fsync_folder
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+class FileArtifactStore:
+    """An ``ArtifactStore`` on a local file system."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def sweep(self) -> None:
+        """Remove what uploads left behind that an earlier process did not live to finish."""
+        with disk_errors():
+            for draft in self._layout.incoming.iterdir():
+                draft.unlink(missing_ok=True)
+
+    def put(self, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+        """See ``ArtifactStore.put``."""
+        draft = self._layout.incoming / secrets.token_hex(16)
+        try:
+            blob = self._receive(draft, chunks)
+            if check is not None:
+                with draft.open("rb") as file:
+                    check(file)
+            with disk_errors():
+                self._keep(draft, blob)
+        finally:
+            draft.unlink(missing_ok=True)
+        return blob
+
+    @contextmanager
+    def open(self, sha256: str) -> Iterator[BinaryIO]:
+        """See ``ArtifactStore.open``. The content is compared with its name before it is handed out.
+
+        Raises:
+            CorruptError: the content is not what was stored.
+        """
+        try:
+            file = self._layout.blob(sha256).open("rb")
+        except FileNotFoundError:
+            raise ArtifactNotFoundError(f"No artifact has the hash {sha256}") from None
+        with file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise CorruptError(f"The artifact {sha256} is not what was stored")
+            file.seek(0)
+            yield file
+
+    def _receive(self, draft: Path, chunks: Iterable[bytes]) -> StoredBlob:
+        digest = hashlib.sha256()
+        size = 0
+        with disk_errors():
+            file = draft.open("xb", buffering=_BLOCK_BYTES)
+        with file:
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                with disk_errors():
+                    file.write(chunk)
+            with disk_errors():
+                file.flush()
+                os.fsync(file.fileno())
+        return StoredBlob(digest.hexdigest(), size)
+
+    def _keep(self, draft: Path, blob: StoredBlob) -> None:
+        target = self._layout.blob(blob.sha256)
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.link(draft, target)
+        except FileExistsError:
+            return  # the same content is there already
+        fsync_folder(target.parent)
+        fsync_folder(self._layout.artifacts)

@@ -1,0 +1,48 @@
+"""What every ``ArtifactStore`` promises."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pytest
+
+from app.errors import ArtifactNotFoundError
+from app.storage.base import ArtifactStore, StoredBlob
+
+
+def test_a_content_is_found_by_its_hash(artifacts: ArtifactStore) -> None:
+    sha256 = hashlib.sha256(b"hello world").hexdigest()
+
+    assert artifacts.put([b"hello ", b"world"]) == StoredBlob(sha256, 11)
+
+    with artifacts.open(sha256) as content:
+        assert content.read() == b"hello world"
+
+
+def test_the_same_content_twice_is_one(artifacts: ArtifactStore) -> None:
+    assert artifacts.put([b"x"]) == artifacts.put([b"x"])
+
+
+def test_what_the_check_refuses_is_not_kept(artifacts: ArtifactStore) -> None:
+    def refuse(content: BinaryIO) -> None:
+        raise ValueError(content.read().decode())
+
+    with pytest.raises(ValueError, match="bad"):
+        artifacts.put([b"bad"], refuse)
+
+    with pytest.raises(ArtifactNotFoundError), artifacts.open(hashlib.sha256(b"bad").hexdigest()):
+        pass
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(artifacts: ArtifactStore) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        artifacts.put(broken())
+
+    with pytest.raises(ArtifactNotFoundError), artifacts.open(hashlib.sha256(b"half").hexdigest()):
+        pass
