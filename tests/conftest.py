@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,14 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 
+def a_server(settings: Settings, sandbox: ScriptedSandbox) -> TestClient:
+    """A server that starts and stops with the client's context, and answers errors instead of raising them."""
+    app = create_app(settings, lambda given: build_application(given, sandbox))
+    return TestClient(
+        app, raise_server_exceptions=False, headers=AUTH, base_url="http://localhost", client=("127.0.0.1", 50000)
+    )
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings on a directory of the test's own, judged by rules."""
@@ -43,20 +52,13 @@ def sandbox() -> ScriptedSandbox:
 @pytest.fixture
 def make_client(settings: Settings, sandbox: ScriptedSandbox) -> Iterator[Callable[..., TestClient]]:
     """Clients of servers with changed settings."""
-    started: list[TestClient] = []
+    started = ExitStack()
 
     def make(**changes: Any) -> TestClient:
-        app = create_app(settings.model_copy(update=changes), lambda given: build_application(given, sandbox))
-        client = TestClient(
-            app, raise_server_exceptions=False, headers=AUTH, base_url="http://localhost", client=("127.0.0.1", 50000)
-        )
-        client.__enter__()
-        started.append(client)
-        return client
+        return started.enter_context(a_server(settings.model_copy(update=changes), sandbox))
 
-    yield make
-    for client in started:
-        client.__exit__(None, None, None)
+    with started:
+        yield make
 
 
 @pytest.fixture

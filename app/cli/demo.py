@@ -60,8 +60,6 @@ def _running(settings: Settings) -> Iterator[str]:
         thread.start()
         try:
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            # the socket listens when the server is up; until then the connection waits in its line
-            listening.listen()
             Client(address, "", timeout_s=_START_TIMEOUT_S).get("/health")
             yield address
         finally:

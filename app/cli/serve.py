@@ -11,6 +11,7 @@ import uvicorn
 
 from app.api.app import create_app
 from app.api.connections import guarded_protocol
+from app.bootstrap import build_application
 from app.errors import SettingsError
 from app.settings import Settings, check_settings, load_settings
 
@@ -30,16 +31,24 @@ def command(host: str | None, port: int | None) -> None:
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = check_settings(load_settings().model_copy(update=given))
     with open_socket(settings.host, settings.port) as listening:
+        config = server_config(settings)
         address, bound_port = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         click.echo(f"PR Telemetry listens on http://{shown}:{bound_port} (API documentation: /docs)", err=True)
-        uvicorn.Server(server_config(settings)).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def server_config(settings: Settings, **more: Any) -> uvicorn.Config:
-    """How uvicorn runs the application."""
+    """How uvicorn runs the application, which is built here: what keeps it from starting is said before anything listens.
+
+    Raises:
+        SettingsError: another process owns the data directory.
+        UnavailableError: the data directory cannot be used.
+    """
+    application = build_application(settings)
+    app = create_app(settings, lambda _: application)
     options: dict[str, Any] = {"log_level": "warning", "server_header": False, "timeout_keep_alive": 15, **more}
-    return uvicorn.Config(create_app(settings), http=guarded_protocol(settings.body_timeout_s), **options)
+    return uvicorn.Config(app, http=guarded_protocol(settings.body_timeout_s), **options)
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -53,6 +62,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(1024)  # who comes before the server is up waits in line
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:

@@ -21,7 +21,7 @@ class TreeError(ValueError):
 
 @dataclass(frozen=True)
 class ArchiveTree:
-    """The files of a tar archive. A single folder around everything is not part of the paths."""
+    """The files of a tar archive. A single folder around everything is not part of the paths, unless it is a Python package."""
 
     open_archive: Callable[[], AbstractContextManager[BinaryIO]]
     packed_bytes: int
@@ -43,12 +43,11 @@ class ArchiveTree:
     def _prefix(self) -> str:
         tops: set[str] = set()
         for file in self._members():
-            top, slash, _ = file.path.partition("/")
+            top, slash, rest = file.path.partition("/")
             tops.add(top + slash)
-            if len(tops) > 1:
+            if len(tops) > 1 or not slash or rest == "__init__.py" or top in self.keep_folders:
                 return ""
-        only = tops.pop() if tops else ""
-        return only if only.endswith("/") and only[:-1] not in self.keep_folders else ""
+        return tops.pop() if tops else ""
 
     def _members(self) -> Iterator[ArchiveFile]:
         with self.open_archive() as archive:

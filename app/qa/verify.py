@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.errors import CorruptError
 from app.models.commands import SplitCommand, split_command
 from app.models.events import CodeEdit
 from app.models.qa import RunOutcome, TestRun, Verification
@@ -74,7 +75,7 @@ class Verifier:
             trees = _build_trees(trace, workspaces)
             after = self._run("after", trees.after, command, progress)
             before = self._run("before", trees.before, command, progress) if _worth_comparing(trees, after) else None
-        except (TreeError, ValueError) as error:
+        except (TreeError, ValueError, CorruptError) as error:
             return blank.model_copy(update={"reason": str(error), "trees_from": workspaces.origin})
         finding = decide(before, after, trace.task.known_failing_tests if trace.task else ())
         compared = compare_runs(before, after) if before is not None else Comparison()

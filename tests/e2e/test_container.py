@@ -167,7 +167,7 @@ def test_the_image_calls_itself_healthy(server: Server) -> None:
 
 
 def test_a_stranger_without_the_token_is_refused(server: Server) -> None:
-    assert httpx.get(f"{server.url}/traces").status_code == 401
+    assert httpx.get(f"{server.url}/traces/any").status_code == 401
 
 
 def test_the_bundled_session_is_re_executed(server: Server) -> None:

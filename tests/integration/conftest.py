@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from app.qa.sandbox.docker_sandbox import DockerSandbox
+from app.qa.sandbox.engine import Engine
 from app.qa.sandbox.profile import DEFAULT_IMAGE, SandboxProfile
+from tests.integration.sandbox_runs import MIB, containers_of
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,31 @@ def runner_image() -> str:
         absent = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         absent(f"needs a container engine with the runner image: {state.reason}")
     return image
+
+
+@pytest.fixture
+def profile(runner_image: str) -> SandboxProfile:
+    """Small bounds, and an owner that no other test has."""
+    return SandboxProfile(
+        owner=f"test-{uuid.uuid4().hex}",
+        image=runner_image,
+        memory_bytes=256 * MIB,
+        work_bytes=64 * MIB,
+        tmp_bytes=32 * MIB,
+        timeout_s=60,
+    )
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """The engine itself, to look behind the sandbox."""
+    with Engine(timeout_s=30) as engine:
+        yield engine
+
+
+@pytest.fixture
+def sandbox(profile: SandboxProfile, engine: Engine) -> Iterator[DockerSandbox]:
+    """A sandbox whose test fails if it leaves a container behind."""
+    yield DockerSandbox(profile)
+
+    assert containers_of(engine, profile) == []

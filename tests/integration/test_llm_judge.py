@@ -314,6 +314,8 @@ def test_another_bad_request_is_not_tried_again() -> None:
         completion("[1, 2]"),
         completion(json.dumps(an_answer())[:200]),
         completion("{" * 3000),
+        completion('{"a": ' * 20_000),
+        completion("half of a pair: \ud800"),
         completion(json.dumps(an_answer()), finish_reason="length"),
         as_json({"choices": []}),
         as_json({"choices": None}),

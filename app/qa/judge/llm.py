@@ -36,6 +36,7 @@ from app.qa.judge.prompt import (
     user_message,
 )
 from app.qa.judge.rubric import Rubric
+from app.qa.judge.visible import make_visible
 from app.utils.clock import Clock, utc_now
 
 AnswerFormat = Literal["json_schema", "json_object", "text"]
@@ -254,7 +255,7 @@ def _says_something(event: Event) -> bool:
 
 
 def _repair(reply: Reply, unusable: Unusable) -> list[Message]:
-    said = [{"role": "assistant", "content": reply.content[:MAX_REPLY_QUOTED]}] if reply.content else []
+    said = [{"role": "assistant", "content": make_visible(reply.content[:MAX_REPLY_QUOTED])}] if reply.content else []
     return [*said, {"role": "user", "content": repair_message(unusable.faults)}]
 
 

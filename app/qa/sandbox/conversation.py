@@ -10,7 +10,7 @@ import json
 import math
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from app.errors import CorruptError
 from app.qa.base import RunResult, RunSpec, Tree, TreeFile
@@ -20,6 +20,8 @@ from app.qa.sandbox.profile import SandboxProfile
 
 _PIECE_BYTES = 256 << 10
 _SMALL = harness.MAX_FRAME_BYTES
+
+Kind = Literal["exited", "timed_out", "out_of_memory"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Conversation:
             duration_s=outcome.duration_s,
         )
 
-    def _kind(self, outcome: Outcome) -> tuple[Any, str | None]:
+    def _kind(self, outcome: Outcome) -> tuple[Kind, str | None]:
         # A run that lost a process to the limit says nothing about the command, however it ended
         if outcome.oom_kills:
             return "out_of_memory", f"the run needed more than its {self._profile.memory_bytes} bytes of memory"

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class DockerSandbox:
-    """Runs commands in containers. Any number of threads may use one at a time.
+    """Runs commands in containers. Any number of threads may use one object at the same time.
 
     It needs no engine to be made: each call looks for the engine anew.
     """
@@ -115,7 +115,8 @@ class DockerSandbox:
             _log.warning("A container could not be removed", extra={"container": name, "reason": error.detail})
 
     def _run(self, engine: Engine, name: str, spec: RunSpec) -> RunResult:
-        timeout_s = min(spec.timeout_s or self._profile.timeout_s, self._profile.timeout_s)
+        limit_s = self._profile.timeout_s
+        timeout_s = limit_s if spec.timeout_s is None else min(spec.timeout_s, limit_s)
         removable_from = self._clock() + timedelta(seconds=self._profile.lifetime_s(timeout_s))
         container = container_options(self._profile, self._harness, removable_from)
         engine.create(name, container, host_options(self._profile))

@@ -53,5 +53,5 @@ def test_ordinary_paths_are_normalised(written: str, path: str) -> None:
     ],
 )
 def test_what_leaves_the_repository_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="^Invalid file path"):
+    with pytest.raises(ValueError, match=r"^Invalid file path"):
         normalise_path(written)

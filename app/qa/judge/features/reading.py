@@ -21,7 +21,8 @@ _NOT_WORD = re.compile(r"[\W_]+")
 _FAILED = re.compile(r"\b([1-9]\d*) (?:failed|failing|failures?|errors?)\b", re.IGNORECASE)
 _PASSED = re.compile(r"\b([1-9]\d*) (?:passed|passing)\b", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"
-_PLACE = re.compile(r"([\w./\\-]*\w\.\w+)(?::\d+|\(\d+[,)]|\", line \d+)")
+# possessive, and only from the start of a run: a long run of such characters is walked once
+_PLACE = re.compile(r"(?<![\w./\\-])([\w./\\-]{3,300}+)(?=:\d|\(\d|\", line \d)")
 
 
 def event_name(event: Event, position: int) -> str:
@@ -136,7 +137,7 @@ class _Walk:
         self._awaits_result = None
         if command.kind == "read":
             self.read_commands.append(Reading(position, name, " ".join(command.words)))
-            self._learn_places(word for word in command.words if "." in word)
+            self._learn_places(command.words)
         elif command.kind in ("test", "probe"):
             failed = _has_failed(data.exit_code, output, is_test=command.kind == "test")
             tests = _count_tests(output) if command.kind == "test" else None
@@ -165,6 +166,8 @@ class _Walk:
 
     def _learn_places(self, paths: Iterable[str]) -> None:
         for path in paths:
+            if "." not in path:
+                continue
             tidy = path.replace("\\", "/").removeprefix("./")
             self._places.add(tidy)
             if tidy.startswith("/"):

@@ -16,8 +16,21 @@ from app.qa.judge.features.registry import FEATURES
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 FAILURE = 'File "stats/median.py", line 14, in find_median\nAssertionError: assert 2 == 2.5\n1 failed, 3 passed'
-FIX = "--- a/stats/median.py\n+++ b/stats/median.py\n@@ -14,1 +14,1 @@\n-    return ordered[mid]\n+    return (ordered[mid - 1] + ordered[mid]) / 2\n"
-NEW_TEST = "--- a/tests/test_median.py\n+++ b/tests/test_median.py\n@@ -9,0 +10,3 @@\n+\n+def test_even_length():\n+    assert find_median([1, 2, 3, 4]) == 2.5\n"
+FIX = """\
+--- a/stats/median.py
++++ b/stats/median.py
+@@ -14,1 +14,1 @@
+-    return ordered[mid]
++    return (ordered[mid - 1] + ordered[mid]) / 2
+"""
+NEW_TEST = """\
+--- a/tests/test_median.py
++++ b/tests/test_median.py
+@@ -9,0 +10,3 @@
++
++def test_even_length():
++    assert find_median([1, 2, 3, 4]) == 2.5
+"""
 
 Draft = dict[str, Any]
 
@@ -35,7 +48,7 @@ def ran(command: str, exit_code: int | None = 0, output: str = "") -> Draft:
     return {"event_type": "terminal_command", "data": data}
 
 
-def tested(passed: bool, command: str = "pytest", **more: Any) -> Draft:
+def result_of(passed: bool, command: str = "pytest", **more: Any) -> Draft:
     return {"event_type": "test_result", "data": {"tests_passed": passed, "test_command": command, "summary": "", **more}}
 
 

@@ -1,0 +1,97 @@
+"""Rubrics: what loading gives, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import app.qa.judge.rubric as rubric_module
+from app.errors import InvalidError
+from app.qa.judge.rubric import load_reasoning_rubric, load_rubric, load_rubrics, parse_rubric
+
+BUILT_IN = Path(rubric_module.__file__).parent / "rubrics" / "reasoning-5.toml"
+TEXT = BUILT_IN.read_text(encoding="utf-8")
+
+
+def test_the_reasoning_rubric_has_five_dimensions_on_five_levels() -> None:
+    rubric = load_reasoning_rubric()
+
+    assert [dimension.id for dimension in rubric.dimensions] == [
+        "hypothesis_formation", "evidence_gathering", "logical_coherence", "validation", "depth",
+    ]  # fmt: skip
+    assert [rubric.scale.at(level) for level in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert rubric.dimensions[0].heuristic == {"F04": 3, "F05": 2, "F06": 2, "F02": 1}
+    assert all(set(dimension.anchors) == {0, 1, 2, 3, 4} for dimension in rubric.dimensions)
+
+
+def test_the_total_is_the_sum_and_needs_every_dimension() -> None:
+    rubric = load_reasoning_rubric()
+    scores: dict[str, float | None] = {dimension.id: 0.75 for dimension in rubric.dimensions}
+
+    assert rubric.total(scores) == 3.75
+    assert rubric.total({**scores, "depth": None}) is None
+    assert rubric.total({}) is None
+
+
+def test_a_weighted_mean_weighs() -> None:
+    text = TEXT.replace('aggregate = "sum"', 'aggregate = "weighted_mean"').replace("weight = 0.2", "weight = 0.1", 1)
+    rubric = parse_rubric(text.replace('id = "depth"\nweight = 0.2', 'id = "depth"\nweight = 0.3'))
+
+    assert rubric.total({**dict.fromkeys((one.id for one in rubric.dimensions), 1.0), "depth": 0.0}) == pytest.approx(0.7)
+
+
+def test_the_hash_is_of_the_content_not_the_layout() -> None:
+    canonical = json.dumps(tomllib.loads(TEXT), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    assert parse_rubric(TEXT).sha256 == hashlib.sha256(canonical.encode()).hexdigest()
+    assert parse_rubric("# a comment\n\n" + TEXT).sha256 == parse_rubric(TEXT).sha256
+    assert parse_rubric(TEXT.replace('version = "1"', 'version = "2"')).sha256 != parse_rubric(TEXT).sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('id = "depth"', 'id = "validation"', "taken"),
+        ("weight = 0.2", "weight = 0.3", "sum to 1"),
+        ("weight = 0.2", "weight = nan", "weight"),
+        ("levels = 5", "levels = 1", "levels"),
+        ("levels = 5", "levels = 12", "levels"),
+        ("levels = 5", "levels = 4", "level of the scale"),
+        ("max = 1.0", "max = 0.0", "more than min"),
+        ("F04 = 3", "F99 = 3", "no feature"),
+        ("F04 = 3", "F04 = 0", "positive"),
+        ('aggregate = "sum"', 'aggregate = "best"', "aggregate"),
+        ('version = "1"', "", "version"),
+        ('version = "1"', 'version = "1"\ncolour = "red"', "colour"),
+        ('id = "depth"', 'id = "deep er"', "letters"),
+        ("[[dimension]]", "[[dimension", "not TOML"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(old: str, new: str, told: str) -> None:
+    with pytest.raises(InvalidError, match=told):
+        parse_rubric(TEXT.replace(old, new, 1))
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(InvalidError) as refused:
+        parse_rubric(TEXT.replace("levels = 5", "levels = 1").replace("F04 = 3", "F98 = 3"))
+
+    assert len(refused.value.faults) > 2
+
+
+def test_a_folder_of_rubrics_is_loaded_by_id(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(TEXT, encoding="utf-8")
+    assert list(load_rubrics(tmp_path)) == ["reasoning-5"]
+
+    (tmp_path / "b.toml").write_text(TEXT, encoding="utf-8")
+    with pytest.raises(InvalidError, match="Two rubrics"):
+        load_rubrics(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=r"gone\.toml"):
+        load_rubric(tmp_path / "gone.toml")
