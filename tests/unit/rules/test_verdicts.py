@@ -10,9 +10,7 @@ from app.models.qa import TestRun
 from app.rules.verdicts import compare_runs, decide
 
 
-def run(
-    tree: Any = "after", *, code: int = 0, outcome: Any = "completed", errors: tuple[str, ...] = (), **tests: Any
-) -> TestRun:
+def run(tree: Any = "after", *, code: int = 0, outcome: Any = "completed", errors: Any = (), **tests: Any) -> TestRun:
     return TestRun(
         tree=tree, outcome=outcome, exit_code=code, tests=tests, has_report=True, collection_errors=errors, reason="because"
     )
@@ -57,8 +55,9 @@ def test_the_verdict_on_two_runs(before: TestRun | None, after: TestRun, verdict
     [(["a"], "fixed"), (["p"], "fixed"), (["p[1]"], "fixed"), (["a", "gone"], "not_fixed"), (["b"], "not_fixed")],
 )
 def test_every_known_failing_test_must_turn(known: list[str], verdict: str) -> None:
-    before = run("before", code=1, **{"a": "failed", "p[1]": "failed", "b": "passed"})
-    after = run(**{"a": "passed", "p[1]": "passed", "b": "passed"})
+    outcomes: dict[str, Any] = {"a": "failed", "p[1]": "failed", "b": "passed"}
+    before = run("before", code=1, **outcomes)
+    after = run(**dict.fromkeys(outcomes, "passed"))
 
     assert decide(before, after, known).verdict == verdict
 
