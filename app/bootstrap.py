@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from app.dispatch.threads import ThreadDispatcher
+from app.errors import InvalidError, SettingsError
 from app.qa.base import Judge, Sandbox
 from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
 from app.qa.judge.modes import JudgeMode, make_judge
@@ -13,22 +17,34 @@ from app.qa.judge.rubric import load_reasoning_rubric
 from app.qa.pipeline import QAPipeline
 from app.qa.sandbox.docker_sandbox import DockerSandbox
 from app.qa.sandbox.profile import SandboxProfile
+from app.rules.redaction.policy import RedactionPolicy, parse_policy
+from app.rules.summaries import describe
 from app.services.artifacts import ArtifactService
 from app.services.finalize import FinalizeService
 from app.services.health import HealthService
+from app.services.idempotency import RequestKeys
+from app.services.indexing import IndexUpdater
 from app.services.ingest import IngestService
+from app.services.intake import Intake
 from app.services.qa_run import WorkspaceFinder
+from app.services.queries import QueryService
+from app.services.recording import RecordingService
 from app.services.traces import TraceService
 from app.settings import Settings
 from app.storage.disk import disk_errors
 from app.storage.file_artifacts import FileArtifactStore
 from app.storage.file_traces import FileTraceStore
+from app.storage.keys import PUBLIC_FOLDER, load_or_create_key
 from app.storage.layout import Layout
 from app.storage.lock import DataDirLock
+from app.storage.recovery import RecoveryNote, recover
+from app.storage.sqlite_index import SqliteTraceIndex
 from app.utils.archives import ArchiveLimits
 from app.utils.atomic import create_file
 from app.utils.clock import utc_now
 from app.utils.ids import new_uuid
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,40 +52,93 @@ class Application:
     """Everything a door may call."""
 
     ingest: IngestService
+    recording: RecordingService
     traces: TraceService
+    queries: QueryService
     artifacts: ArtifactService
     finalize: FinalizeService
     health: HealthService
+    public_keys: Callable[[], dict[str, str]]
     close: Callable[[], None]
 
 
 def build_application(settings: Settings, sandbox: Sandbox | None = None) -> Application:
     """The application on its data directory, which it owns from now until it is closed.
 
+    What an earlier process left behind is brought into order first: torn lines are cut off, interrupted deletions completed,
+    interrupted finalizes taken up again. What is damaged is logged with its place and left alone.
+
     Raises:
-        SettingsError: another process owns the data directory.
+        SettingsError: another process owns the data directory, or a setting does not fit.
         UnavailableError: the data directory cannot be used.
     """
     layout = Layout(settings.data_dir)
     with disk_errors():
         layout.make()
     lock = DataDirLock(layout.lock)
-    artifacts = FileArtifactStore(layout)
-    artifacts.sweep()
-    traces = FileTraceStore(layout)
+    try:
+        return _build(settings, layout, sandbox, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: DataDirLock) -> Application:
+    blobs, store = FileArtifactStore(layout), FileTraceStore(layout)
+    _log_recovery(recover(layout, store, blobs))
+    signer = load_or_create_key(layout.keys, settings.signing_key_file)
     sandbox = sandbox or DockerSandbox(_sandbox_profile(settings, _owner(layout)))
     sandbox.sweep()
     limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
-    finder = WorkspaceFinder(artifacts, settings.repos_dir, limits)
+    index = SqliteTraceIndex(layout.index)
+    updater = IndexUpdater(lambda trace_id: describe(store.load(trace_id)), store, index)
+    store.watch(updater.touch, updater.grew)
+    updater.catch_up()
+    intake, keys = Intake(_redaction_policy(settings)), RequestKeys()
+    ingest = IngestService(store, intake, keys, utc_now, new_uuid)
+    artifacts = ArtifactService(store, blobs, limits)
+    dispatcher = ThreadDispatcher(settings.max_parallel_finalizes)
     pipeline = QAPipeline(sandbox, _judges(settings), settings.judge, utc_now)
+    finder = WorkspaceFinder(blobs, settings.repos_dir, limits)
+    finalize = FinalizeService(store, pipeline, finder.find, dispatcher, signer, utc_now)
+    lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
+    finalize.resume()
+
+    def close() -> None:
+        dispatcher.close()
+        updater.close()
+        index.close()
+        lock.release()
+
     return Application(
-        ingest=IngestService(traces, utc_now, new_uuid),
-        traces=TraceService(traces),
-        artifacts=ArtifactService(traces, artifacts, limits),
-        finalize=FinalizeService(traces, pipeline, finder.find, utc_now),
+        ingest=ingest,
+        recording=RecordingService(store, ingest, artifacts, finalize.submit, intake, keys, utc_now, lifetime),
+        traces=TraceService(store, blobs, signer, utc_now),
+        queries=QueryService(index, updater),
+        artifacts=artifacts,
+        finalize=finalize,
         health=HealthService(settings.data_dir, sandbox, lambda: _describe_judge(settings)),
-        close=lock.release,
+        public_keys=lambda: _public_keys(layout),
+        close=close,
     )
+
+
+def _public_keys(layout: Layout) -> dict[str, str]:
+    with disk_errors():
+        return {path.stem: path.read_text() for path in sorted((layout.keys / PUBLIC_FOLDER).glob("[!.]*.pem"))}
+
+
+def _log_recovery(notes: Iterable[RecoveryNote]) -> None:
+    for note in notes:
+        level = logging.ERROR if note.is_damage else logging.WARNING
+        _log.log(level, "found at the start", extra={"trace_id": note.trace_id, "problem": note.problem})
+
+
+def _redaction_policy(settings: Settings) -> RedactionPolicy:
+    try:
+        return parse_policy(settings.redaction)
+    except InvalidError as error:
+        raise SettingsError(f"REDACTION: {error.detail}") from None
 
 
 def _owner(layout: Layout) -> str:

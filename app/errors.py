@@ -99,6 +99,16 @@ class TraceNotFoundError(NotFoundError):
         super().__init__(f"Trace {trace_id} not found", trace_id=trace_id)
 
 
+class TraceDeletedError(NotFoundError):
+    """The trace has been deleted."""
+
+    code = "trace_deleted"
+
+    def __init__(self, trace_id: str, tombstone: Mapping[str, str]) -> None:
+        when, why = tombstone.get("deleted_at", "an unknown time"), tombstone.get("reason", "no reason given")
+        super().__init__(f"Trace {trace_id} was deleted at {when} ({why})", trace_id=trace_id, **tombstone)
+
+
 class ArtifactNotFoundError(NotFoundError):
     """The trace has no artifact of this name."""
 

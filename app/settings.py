@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     judge_deadline_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for one judgement, retries included."""
 
+    redaction: str = "default"
+    """Which secrets and personal data are replaced before anything is stored: ``default``, ``off``, ``default,-email`` …"""
+    upload_token_lifetime_s: Annotated[float, Field(gt=0)] = 7 * 24 * 3600
+    """How long a recorder's upload token is good for."""
+    signing_key_file: Path | None = None
+    """Ed25519 private key (PEM) that seals are signed with; the data directory's own where it is left out."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 

@@ -5,53 +5,97 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from app.errors import ArtifactNotFoundError, RevisionConflictError, TraceExistsError, TraceNotFoundError
-from app.models.events import Event
+from app.errors import ArtifactNotFoundError, TraceDeletedError, TraceExistsError, TraceNotFoundError
+from app.models.base import STORED
 from app.models.qa import ImageRef, Limits
 from app.models.trace import Trace
 from app.qa.base import RunResult, RunSpec, SandboxState
-from app.rules.sequence import in_reading_order
-from app.storage.base import Accept, StoredBlob, TraceHead
+from app.rules.chain import genesis_of
+from app.rules.sequence import AcceptedEvent
+from app.storage.base import Accept, Record, StoredBlob, StoredDocument, TraceHead
+from app.storage.codec import render_document
+from app.storage.known import Known
 
 
 class MemoryTraceStore:
-    """A ``TraceStore`` that forgets."""
+    """A ``TraceStore`` that forgets. It keeps each trace as what is known of it and its events' bytes."""
 
     def __init__(self) -> None:
-        self._traces: dict[str, Trace] = {}
+        self._known: dict[str, Known] = {}
+        self._events: dict[str, list[AcceptedEvent]] = {}
+        self._gone: dict[str, Mapping[str, str]] = {}
         self._lock = threading.RLock()
 
-    def create(self, trace: Trace) -> None:
+    def create(self, trace: Trace, record: Record) -> None:
         with self._lock:
-            if trace.trace_id in self._traces:
+            if trace.trace_id in self._known:
                 raise TraceExistsError
-            self._traces[trace.trace_id] = trace
+            if trace.trace_id in self._gone:
+                raise TraceDeletedError(trace.trace_id, self._gone[trace.trace_id])
+            known = Known(trace=trace, chain=genesis_of(trace), checksum=b"", redactions=Counter(trace.redactions))
+            known.take(record)
+            known.records = 0
+            self._known[trace.trace_id], self._events[trace.trace_id] = known, list(record.events)
 
-    def append(self, trace_id: str, accept: Accept) -> tuple[Event, ...]:
+    def append(self, trace_id: str, accept: Accept) -> None:
         with self._lock:
-            trace = self.load(trace_id)
-            ids = {event.event_id for event in trace.events if event.event_id is not None}
-            added = accept(TraceHead(trace_id, trace.status, trace.revision, len(trace.events), ids))
-            merged = in_reading_order((*trace.events, *added))
-            self._traces[trace_id] = trace.model_copy(update={"events": merged, "revision": trace.revision + 1})
-            return added
+            known = self._find(trace_id)
+            record = accept(known.head())
+            if record is not None:
+                known.take(record)
+                self._events[trace_id] += record.events
+
+    def head(self, trace_id: str) -> TraceHead:
+        with self._lock:
+            return self._find(trace_id).head()
 
     def load(self, trace_id: str) -> Trace:
-        with self._lock:
-            if trace_id not in self._traces:
-                raise TraceNotFoundError(trace_id)
-            return self._traces[trace_id]
+        return Trace.model_validate_json(b"".join(self.read(trace_id).blocks), context=STORED)
 
-    def replace(self, trace: Trace, expected: int) -> None:
+    def read(self, trace_id: str) -> StoredDocument:
         with self._lock:
-            if self.load(trace.trace_id).revision != expected:
-                raise RevisionConflictError
-            self._traces[trace.trace_id] = trace
+            trace = self._find(trace_id).head().current()
+            events = sorted(self._events[trace_id], key=lambda event: (event.timestamp, event.seq))
+            blocks = iter(list(render_document(trace, (event.content for event in events))))
+            return StoredDocument(blocks, None, trace.revision, f'"{trace.revision}"')
+
+    def read_events(self, trace_id: str, after: int, limit: int) -> list[bytes]:
+        with self._lock:
+            self._find(trace_id)
+            return [event.content for event in self._events[trace_id] if event.seq > after][:limit]
+
+    def update(self, trace_id: str, change: Callable[[Trace, bytes], Trace]) -> Trace:
+        with self._lock:
+            known = self._find(trace_id)
+            current = known.head().current()
+            proposed = current.model_copy(update={"revision": current.revision + 1})
+            changed = change(proposed, known.chain)
+            if changed is proposed:
+                return current
+            known.trace, known.records = changed, 0
+            return changed
+
+    def delete(self, trace_id: str, tombstone: Mapping[str, str]) -> None:
+        with self._lock:
+            self._find(trace_id)
+            self._gone[trace_id] = tombstone
+            del self._known[trace_id], self._events[trace_id]
+
+    def unfinished(self) -> list[str]:
+        return sorted(trace_id for trace_id, known in self._known.items() if known.trace.status == "finalizing")
+
+    def _find(self, trace_id: str) -> Known:
+        if trace_id in self._gone:
+            raise TraceDeletedError(trace_id, self._gone[trace_id])
+        if trace_id not in self._known:
+            raise TraceNotFoundError(trace_id)
+        return self._known[trace_id]
 
 
 class MemoryArtifactStore:
@@ -59,13 +103,15 @@ class MemoryArtifactStore:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._holders: dict[str, set[str]] = {}
 
-    def put(self, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+    def put(self, trace_id: str, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
         content = b"".join(chunks)
         if check is not None:
             check(io.BytesIO(content))
         sha256 = hashlib.sha256(content).hexdigest()
         self._blobs[sha256] = content
+        self._holders.setdefault(sha256, set()).add(trace_id)
         return StoredBlob(sha256, len(content))
 
     @contextmanager
@@ -73,6 +119,12 @@ class MemoryArtifactStore:
         if sha256 not in self._blobs:
             raise ArtifactNotFoundError
         yield io.BytesIO(self._blobs[sha256])
+
+    def release(self, trace_id: str) -> None:
+        for sha256, holders in list(self._holders.items()):
+            holders.discard(trace_id)
+            if not holders:
+                del self._holders[sha256], self._blobs[sha256]
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import artifacts, documents, health
+from app.api import artifacts, documents, health, jobs, listing, recording
 from app.api.middleware import BodyGate, LoopbackOnly
 from app.api.problems import install_problem_handlers
 from app.api.schemas import install_openapi
@@ -28,7 +28,6 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
         configure_logging(settings.log_level, settings.log_format)
         application = await to_thread.run_sync(build, settings)
         app.state.application = application
-        app.state.finalize_line = CapacityLimiter(settings.max_parallel_finalizes)
         try:
             yield
         finally:
@@ -36,7 +35,7 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
 
     app = FastAPI(title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     app.state.settings = settings
-    for router in (health.router, documents.router, artifacts.router):
+    for router in (health.router, listing.router, documents.router, artifacts.router, recording.router, jobs.router):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)

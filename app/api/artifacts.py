@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from app.api.bodies import body_chunks
 from app.api.dependencies import ArtifactNamePath, Services, TraceIdPath
 from app.api.schemas import problems, takes_bytes
-from app.api.security import require_token
+from app.api.security import require_trace_token
 from app.errors import MalformedError, UnsupportedMediaTypeError
 from app.models.trace import ArtifactRef
 from app.services.artifacts import TREE_NAMES, Upload
@@ -23,7 +23,7 @@ from app.services.artifacts import TREE_NAMES, Upload
 router = APIRouter(
     prefix="/traces/{trace_id}/artifacts",
     tags=["artifacts"],
-    dependencies=[Depends(require_token)],
+    dependencies=[Depends(require_trace_token)],
     responses=problems(401, 404, 503, 507),
 )
 

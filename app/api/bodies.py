@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from anyio import from_thread
-from fastapi import Request
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.types import Message
@@ -24,7 +24,21 @@ from app.models.trace import NewEvents
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MAX_KEY_CHARACTERS = 255
 _DANGEROUS = frozenset({"dangerous_path", "dangerous_command"})
+
+
+def _idempotency_key(
+    idempotency_key: Annotated[str | None, Header(description="The same request again is answered as before")] = None,
+) -> str | None:
+    if idempotency_key is None:
+        return None
+    if not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS or not idempotency_key.isprintable():
+        raise InvalidError(f"An Idempotency-Key has 1 to {MAX_KEY_CHARACTERS} printable characters")
+    return idempotency_key
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 
 
 async def json_body(request: Request) -> bytes:

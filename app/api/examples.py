@@ -47,3 +47,31 @@ NEW_EVENTS: dict[str, Any] = {
 }
 
 FINALIZE: dict[str, Any] = {"test_command": "python -m pytest -q tests/test_till.py", "judge": "heuristic"}
+
+NEW_RECORDING: dict[str, Any] = {
+    "participant_id": "p-042",
+    "task_id": "BUG-42",
+    "task_title": "Totals are a cent off",
+    "repo_origin": "https://example.org/till.git",
+    "start_commit": "8f0f4d5",
+    "test_command": "python -m pytest -q",
+    "known_failing_tests": ["tests/test_till.py::test_total_is_rounded_once"],
+    "consent": {"rationales": True, "commands": True, "snapshots": True},
+}
+
+NEW_CHUNK: dict[str, Any] = {
+    "chunk_id": "c-0001",
+    "chunk_seq": 1,
+    "events": [
+        {"id": "e1", "seq": 1, "type": "cmd_run", "ts_client_s": 12.5, "cmd": "pytest -q", "exit_code": 1, "duration_ms": 640},
+        {
+            "id": "e2",
+            "seq": 2,
+            "type": "rationale_note",
+            "ts_client_s": 60,
+            "structured": {"hypothesis": "Each line is rounded before the sum."},
+            "freeform": "The total is off by one cent per line.",
+        },
+    ],
+    "artifacts": {"e1-stdout": {"type": "stdout", "event_id": "e1", "content": "1 failed in 0.04s\n"}},
+}

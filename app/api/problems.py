@@ -26,6 +26,7 @@ _STATUS: tuple[tuple[type[errors.PRTelemetryError], int], ...] = (
     (errors.InvalidError, 422),
     (errors.DeniedError, 401),
     (errors.ForbiddenError, 403),
+    (errors.TraceDeletedError, 410),
     (errors.NotFoundError, 404),
     (errors.SlowClientError, 408),
     (errors.ConflictError, 409),

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.models.base import Value
 from app.models.commands import TestCommand
+from app.models.recording import NewChunk, NewRecording
 from app.models.trace import NewEvents, NewTrace
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -84,7 +85,7 @@ def install_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            bodies: list[type[BaseModel]] = [NewTrace, NewEvents, FinalizeRequest, Problem]
+            bodies: list[type[BaseModel]] = [NewTrace, NewEvents, NewRecording, NewChunk, FinalizeRequest, Problem]
             _, found = models_json_schema([(model, "validation") for model in bodies], ref_template=_REFERENCE)
             known = schema.setdefault("components", {}).setdefault("schemas", {})
             for name, definition in found.get("$defs", {}).items():

@@ -104,6 +104,8 @@ class _Envelope(Value):
     received_at: Annotated[datetime | None, ServerOwned] = None
     """The server's clock."""
     zone_assumed: Annotated[bool | None, ServerOwned] = None
+    hash: Annotated[Sha256 | None, ServerOwned] = None
+    """The chain of all events up to this one."""
 
 
 class FileOpen(_Envelope):

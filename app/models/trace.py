@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from app.models.base import ArtifactName, EventId, JsonObject, NotForClients, Sha256, ShortText, TraceId, Value
 from app.models.commands import TestCommand
 from app.models.events import Event
+from app.models.integrity import Integrity
 from app.models.qa import QAResults
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
@@ -143,11 +144,17 @@ class _TraceFields(Value):
     events: tuple[Event, ...] = ()
 
 
-class NewTrace(_TraceFields):
-    """A whole session, or its beginning, in one request."""
+class TraceStart(_TraceFields):
+    """A whole session, or its beginning, as far as it is known."""
 
     trace_id: TraceId | None = None
     """Chosen by the server where it is left out."""
+    repo: Repo
+
+
+class NewTrace(TraceStart):
+    """A whole session, or its beginning, in one request."""
+
     repo: NewRepo
     artifacts: NotForClients = None
     metrics: NotForClients = None
@@ -158,6 +165,7 @@ class NewTrace(_TraceFields):
     created_at: NotForClients = None
     finalized_at: NotForClients = None
     revision: NotForClients = None
+    redactions: NotForClients = None
     zone_assumed: NotForClients = None
     request_sha256: NotForClients = None
 
@@ -182,6 +190,10 @@ class Trace(_TraceFields):
     created_at: datetime
     finalized_at: datetime | None = None
     revision: int = 1
+    redactions: dict[str, int] = {}
+    """How many secrets and personal data of each kind were replaced before the events were stored."""
+    integrity: Integrity | None = None
+    """The seal; from the first finalize on."""
     zone_assumed: tuple[str, ...] = ()
     """Names of the trace's own timestamps that came without a zone."""
     request_sha256: Sha256

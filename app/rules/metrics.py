@@ -1,29 +1,87 @@
-"""Counts over the events of a trace."""
+"""Counts over the events of a trace, one event at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from app.models.events import CodeEdit, Event, TerminalCommand, TestResult
+from app.models.events import CodeEdit, Event
 from app.models.trace import Metrics
-from app.rules.sequence import in_zone
+from app.utils.clock import in_zone
 
 
-def measure(events: Sequence[Event]) -> Metrics:
-    """The metrics of a session; all zero where nothing happened."""
-    edits = [event for event in events if isinstance(event, CodeEdit)]
-    moments = [in_zone(event.timestamp) for event in events]
-    return Metrics(
-        duration_s=(max(moments) - min(moments)).total_seconds() if moments else 0.0,
-        num_events=len(events),
-        num_edits=len(edits),
-        num_cmds=sum(isinstance(event, TerminalCommand) for event in events),
-        num_test_runs=sum(isinstance(event, TestResult) for event in events),
-        files_touched=len({edit.data.file_path for edit in edits}),
-        edit_churn_lines=sum(_churn(edit.data.diff) for edit in edits),
-    )
+@dataclass(frozen=True)
+class EventFacts:
+    """What of an event is counted."""
+
+    event_type: str
+    timestamp: datetime
+    edited_path: str | None = None
+    churn_lines: int = 0
+
+
+def facts_of(event: Event) -> EventFacts:
+    """The facts of an event."""
+    timestamp = in_zone(event.timestamp)
+    if isinstance(event, CodeEdit):
+        return EventFacts(event.event_type, timestamp, event.data.file_path, _churn(event.data.diff))
+    return EventFacts(event.event_type, timestamp)
+
+
+def facts_of_stored(fields: Mapping[str, Any]) -> EventFacts:
+    """The facts of an event's parsed JSON."""
+    timestamp = datetime.fromisoformat(fields["timestamp"])
+    if fields["event_type"] == "code_edit":
+        return EventFacts("code_edit", timestamp, fields["data"]["file_path"], _churn(fields["data"]["diff"]))
+    return EventFacts(fields["event_type"], timestamp)
+
+
+@dataclass
+class Tally:
+    """The counts so far."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    paths: set[str] = field(default_factory=set)
+    churn_lines: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, facts: EventFacts) -> None:
+        """Count an event."""
+        self.kinds[facts.event_type] += 1
+        self.churn_lines += facts.churn_lines
+        if facts.edited_path is not None:
+            self.paths.add(facts.edited_path)
+        if self.first is None or facts.timestamp < self.first:
+            self.first = facts.timestamp
+        if self.last is None or facts.timestamp > self.last:
+            self.last = facts.timestamp
+
+    def metrics(self) -> Metrics:
+        """The metrics of what was counted; all zero where nothing was."""
+        return Metrics(
+            duration_s=(self.last - self.first).total_seconds() if self.first and self.last else 0.0,
+            num_events=self.kinds.total(),
+            num_edits=self.kinds["code_edit"],
+            num_cmds=self.kinds["terminal_command"],
+            num_test_runs=self.kinds["test_result"],
+            files_touched=len(self.paths),
+            edit_churn_lines=self.churn_lines,
+        )
+
+
+def measure(facts: Iterable[EventFacts]) -> Metrics:
+    """The metrics of a session."""
+    tally = Tally()
+    for fact in facts:
+        tally.add(fact)
+    return tally.metrics()
 
 
 def _churn(diff: str) -> int:
     """Lines added plus lines removed, also of a diff that is not well-formed."""
-    return sum(line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- ")) for line in diff.split("\n"))
+    text = "\n" + diff
+    return text.count("\n+") + text.count("\n-") - text.count("\n+++ ") - text.count("\n--- ")

@@ -1,14 +1,18 @@
-"""How events from a client become events of a trace: numbered, stamped, with every clock in a zone."""
+"""How events from a client become events of a trace: numbered, stamped, chained, with every clock in a zone."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.errors import Fault, InvalidError
 from app.models.events import Event, TerminalCommand
+from app.rules.chain import chain_event
+from app.rules.metrics import EventFacts, facts_of
+from app.utils.clock import in_zone
 
 
 class DuplicateEventIdError(InvalidError):
@@ -17,28 +21,55 @@ class DuplicateEventIdError(InvalidError):
     code = "duplicate_event_id"
 
 
+@dataclass(frozen=True)
+class AcceptedEvent:
+    """An event as it is kept: its bytes are made once and never again."""
+
+    seq: int
+    event_id: str
+    timestamp: datetime
+    """With a zone; with ``seq``, the place in reading order."""
+    content: bytes
+    """The event's JSON, its hash included."""
+    hash: bytes
+    """32 bytes: the chain up to this event."""
+    facts: EventFacts
+
+
 def accept_events(
-    events: Iterable[Event],
+    events: Sequence[Event],
     *,
     taken_ids: Set[str],
     first_seq: int,
+    chain: bytes,
     received_at: datetime,
     new_id: Callable[[], str],
-) -> tuple[Event, ...]:
-    """The events as they are stored, in order of arrival, numbered from ``first_seq``.
+) -> tuple[AcceptedEvent, ...]:
+    """The events as they are stored, in order of arrival, numbered from ``first_seq`` and chained to ``chain``.
 
     Raises:
         DuplicateEventIdError: an id is taken, or stands twice; all such ids are named.
     """
-    events = tuple(events)
     refuse_duplicates(events, taken_ids)
-    return tuple(
-        _accept(event, seq=seq, received_at=received_at, event_id=event.event_id or new_id())
-        for seq, event in enumerate(events, first_seq)
-    )
+    accepted = []
+    for seq, event in enumerate(events, first_seq):
+        stamped = _stamp(event, seq=seq, received_at=received_at, event_id=event.event_id or new_id())
+        chained = chain_event(chain, stamped)
+        chain = chained.digest
+        accepted.append(
+            AcceptedEvent(
+                seq=seq,
+                event_id=stamped.event_id or "",
+                timestamp=stamped.timestamp,
+                content=chained.stored,
+                hash=chain,
+                facts=facts_of(stamped),
+            )
+        )
+    return tuple(accepted)
 
 
-def refuse_duplicates(events: tuple[Event, ...], taken_ids: Set[str]) -> None:
+def refuse_duplicates(events: Sequence[Event], taken_ids: Set[str]) -> None:
     """See ``accept_events``."""
     counts = Counter(event.event_id for event in events if event.event_id is not None)
     faults = [
@@ -51,17 +82,12 @@ def refuse_duplicates(events: tuple[Event, ...], taken_ids: Set[str]) -> None:
         raise DuplicateEventIdError(f"Duplicate event ids: {', '.join(names[:20])}", faults)
 
 
-def in_zone(moment: datetime) -> datetime:
-    """The moment with a zone: its own, or UTC where it has none."""
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
 def in_reading_order(events: Iterable[Event]) -> tuple[Event, ...]:
     """By timestamp, then by arrival."""
     return tuple(sorted(events, key=lambda event: (in_zone(event.timestamp), event.seq or 0)))
 
 
-def _accept(event: Event, *, seq: int, received_at: datetime, event_id: str) -> Event:
+def _stamp(event: Event, *, seq: int, received_at: datetime, event_id: str) -> Event:
     update: dict[str, Any] = {"seq": seq, "received_at": received_at, "event_id": event_id}
     if event.timestamp.tzinfo is None:
         update["timestamp"] = in_zone(event.timestamp)

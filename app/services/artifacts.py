@@ -15,10 +15,10 @@ from app.errors import (
     MalformedError,
     TooLargeError,
 )
-from app.models.trace import ArtifactRef, Trace
+from app.models.trace import ArtifactRef, Session
 from app.rules.lifecycle import refuse_upload_unless_open
-from app.services.changes import change_trace
-from app.storage.base import ArtifactStore, StoredBlob, TraceStore
+from app.services.intake import refuse_without_consent
+from app.storage.base import ArtifactStore, Record, StoredBlob, TraceHead, TraceStore
 from app.utils.archives import ArchiveError, ArchiveLimits, read_archive
 
 TREE_NAMES = frozenset({"workspace", "final_workspace", "tests"})
@@ -34,6 +34,10 @@ class Upload:
     media_type: str
     chunks: Iterable[bytes]
     expected_sha256: str | None = None
+    kind: str | None = None
+    """Where it is not what its name says."""
+    event_id: str | None = None
+    """The event that it belongs to."""
 
 
 class ArtifactService:
@@ -57,12 +61,26 @@ class ArtifactService:
             InvalidError: the content does not have the hash that the client announced.
         """
         # before anything is received: nobody fills the disk for a trace that takes nothing
-        trace = self._traces.load(upload.trace_id)
+        trace = self._traces.head(upload.trace_id).trace
         refuse_upload_unless_open(trace.trace_id, trace.status)
-        blob = self._artifacts.put(upload.chunks, self._check_tree if upload.name in TREE_NAMES else None)
+        refuse_without_consent(upload.kind or kind_of(upload.name), trace.session)
+        blob = self._artifacts.put(upload.trace_id, upload.chunks, self._check_tree if upload.name in TREE_NAMES else None)
         if upload.expected_sha256 not in (None, blob.sha256):
             raise InvalidError(f"The content has the SHA-256 {blob.sha256}, not the one announced")
         return self._attach(upload, blob)
+
+    def keep(self, upload: Upload, session: Session | None) -> ArtifactRef:
+        """Keep a content that becomes an artifact with the events it belongs to: the caller attaches it.
+
+        Raises:
+            NoConsentError: the session's consent does not cover it.
+            DangerousInputError: an archive holds paths that leave it, links or devices.
+            TooLargeError: an archive unpacks to more than is taken.
+            MalformedError: an archive cannot be read.
+        """
+        refuse_without_consent(upload.kind or kind_of(upload.name), session)
+        blob = self._artifacts.put(upload.trace_id, upload.chunks, self._check_tree if upload.name in TREE_NAMES else None)
+        return _ref(upload, blob)
 
     def find_all(self, trace_id: str) -> dict[str, ArtifactRef]:
         """The artifacts of a trace by name.
@@ -70,7 +88,7 @@ class ArtifactService:
         Raises:
             TraceNotFoundError: no trace has this id.
         """
-        return self._traces.load(trace_id).artifacts
+        return dict(self._traces.head(trace_id).artifacts)
 
     def load(self, trace_id: str, name: str) -> ArtifactRef:
         """One artifact of a trace.
@@ -89,25 +107,21 @@ class ArtifactService:
         return self._artifacts.open(ref.sha256)
 
     def _attach(self, upload: Upload, blob: StoredBlob) -> tuple[ArtifactRef, bool]:
-        ref = ArtifactRef(
-            sha256=blob.sha256,
-            size_bytes=blob.size_bytes,
-            media_type=upload.media_type,
-            kind=upload.name if upload.name in TREE_NAMES else "file",
-        )
+        ref = _ref(upload, blob)
         is_new = True
 
-        def attach(trace: Trace) -> Trace:
-            nonlocal is_new
-            refuse_upload_unless_open(trace.trace_id, trace.status)
-            is_new = upload.name not in trace.artifacts
-            if not is_new:
-                _refuse_another(trace, upload.name, ref)
-                return trace
-            return trace.model_copy(update={"artifacts": {**trace.artifacts, upload.name: ref}})
+        def attach(head: TraceHead) -> Record | None:
+            nonlocal ref, is_new
+            refuse_upload_unless_open(upload.trace_id, head.trace.status)
+            stored = head.artifacts.get(upload.name)
+            if stored is None:
+                return Record(artifacts={upload.name: ref})
+            refuse_another(upload.trace_id, upload.name, stored, ref)
+            ref, is_new = stored, False
+            return None
 
-        stored = change_trace(self._traces, upload.trace_id, attach)
-        return stored.artifacts[upload.name], is_new
+        self._traces.append(upload.trace_id, attach)
+        return ref, is_new
 
     def _check_tree(self, file: BinaryIO) -> None:
         size = file.seek(0, 2)
@@ -121,6 +135,26 @@ class ArtifactService:
             raise MalformedError("The archive is refused: it holds no file")
 
 
-def _refuse_another(trace: Trace, name: str, ref: ArtifactRef) -> None:
-    if trace.artifacts[name].sha256 != ref.sha256:
-        raise ArtifactExistsError(f"Trace {trace.trace_id} has another artifact {name}; nothing was overwritten")
+def kind_of(name: str) -> str:
+    """What an artifact of this name is, where the client does not say."""
+    return name if name in TREE_NAMES else "file"
+
+
+def refuse_another(trace_id: str, name: str, stored: ArtifactRef, ref: ArtifactRef) -> None:
+    """A name stands for one content.
+
+    Raises:
+        ArtifactExistsError: it stands for another one already.
+    """
+    if stored.sha256 != ref.sha256:
+        raise ArtifactExistsError(f"Trace {trace_id} has another artifact {name}; nothing was overwritten")
+
+
+def _ref(upload: Upload, blob: StoredBlob) -> ArtifactRef:
+    return ArtifactRef(
+        sha256=blob.sha256,
+        size_bytes=blob.size_bytes,
+        media_type=upload.media_type,
+        kind=upload.kind or kind_of(upload.name),
+        event_id=upload.event_id,
+    )

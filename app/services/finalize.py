@@ -1,91 +1,127 @@
-"""Finalize: the trace is closed, everything in it is checked, and the result is stored with it."""
+"""Finalize: the trace is closed and sealed, everything in it is checked, and the result is sealed with it."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future
 
-from app.errors import BusyError
+from app.dispatch.base import Dispatcher
+from app.errors import BusyError, NotFoundError
+from app.models.job import JobStatus, QAJob, job_id_of
 from app.models.qa import QAResults
 from app.models.trace import Trace
-from app.qa.pipeline import QAPipeline, QARequest, no_progress
-from app.qa.verify import Progress, Workspaces
-from app.rules.metrics import measure
-from app.services.changes import change_trace
+from app.qa.pipeline import QAPipeline, QARequest
+from app.qa.verify import Workspaces
+from app.rules.seal import Signer, document_fields, seal
 from app.storage.base import TraceStore
 from app.utils.clock import Clock
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FinalizeOptions:
-    """What a caller may ask for; what is left out comes from the trace and the settings."""
+class JobNotFoundError(NotFoundError):
+    """There is no such job."""
 
-    test_command: str | None = None
-    judge: str | None = None
+    code = "job_not_found"
 
 
 class FinalizeService:
     """Runs quality assurance on traces, one run a trace at a time."""
 
     def __init__(
-        self, store: TraceStore, pipeline: QAPipeline, find_workspaces: Callable[[Trace], Workspaces], clock: Clock
+        self,
+        store: TraceStore,
+        pipeline: QAPipeline,
+        find_workspaces: Callable[[Trace], Workspaces],
+        dispatcher: Dispatcher,
+        signer: Signer,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._find_workspaces = find_workspaces
+        self._dispatcher = dispatcher
+        self._signer = signer
         self._clock = clock
         self._running: set[str] = set()
         self._guard = threading.Lock()
 
-    def finalize(self, trace_id: str, options: FinalizeOptions, progress: Progress = no_progress) -> Trace:
-        """Close the trace to new events, find out about it, and store the result.
+    def submit(self, job: QAJob) -> Future[Trace]:
+        """Close the trace to new events, seal it, and have everything in it checked. What comes of it is the finalized trace.
 
-        A finalized trace is checked anew: its earlier result is kept as history, its events never change.
+        When this returns the trace is closed on disk: a crash from now on is made up for at the next start. A finalized trace
+        is checked anew; its earlier result is kept as history, and its events never change.
 
         Raises:
             TraceNotFoundError: no trace has this id.
-            BusyError: the trace is being finalized by another call.
+            BusyError: the trace is being finalized.
         """
-        with self._alone(trace_id):
-            trace = self._close(trace_id)
-            request = QARequest(trace, self._find_workspaces(trace), options.test_command, options.judge)
-            results = self._pipeline.run(request, progress)
-            done = change_trace(self._store, trace_id, lambda closed: self._with_results(closed, results))
-            _log.info("trace finalized", extra={"trace_id": trace_id, "verdict": results.verification.verdict})
-            return done
-
-    def _close(self, trace_id: str) -> Trace:
-        """The trace as it stands from now on, closed on disk."""
-        return change_trace(
-            self._store,
-            trace_id,
-            lambda trace: trace.model_copy(update={"status": "finalizing", "metrics": measure(trace.events)}),
-        )
-
-    def _with_results(self, trace: Trace, results: QAResults) -> Trace:
-        history = trace.qa_history if trace.qa_results is None else (*trace.qa_history, trace.qa_results)
-        return trace.model_copy(
-            update={
-                "qa_results": results,
-                "qa_history": history,
-                "status": "finalized",
-                "finalized_at": self._clock(),
-            }
-        )
-
-    @contextmanager
-    def _alone(self, trace_id: str) -> Iterator[None]:
+        trace_id = job.trace_id
         with self._guard:
             if trace_id in self._running:
                 raise BusyError(f"Trace {trace_id} is being finalized", trace_id=trace_id)
             self._running.add(trace_id)
         try:
-            yield
-        finally:
-            with self._guard:
-                self._running.discard(trace_id)
+            self._store.update(trace_id, self._closed)
+            future = self._dispatcher.submit(job, self._run)
+        except BaseException:
+            self._done(trace_id)
+            raise
+        future.add_done_callback(lambda _: self._done(trace_id))
+        return future
+
+    def resume(self) -> int:
+        """Take up what a crash interrupted. Returns how many traces that are."""
+        interrupted = self._store.unfinished()
+        for trace_id in interrupted:
+            try:
+                self.submit(QAJob(trace_id=trace_id))
+            except NotFoundError:
+                _log.warning("a trace to be finalized is gone", extra={"trace_id": trace_id})
+        return len(interrupted)
+
+    def job(self, job_id: str) -> JobStatus:
+        """How a job stands.
+
+        Raises:
+            JobNotFoundError: no job has this id: its trace was never finalized.
+        """
+        trace_id = job_id.removeprefix("qa-")
+        try:
+            status = self._store.head(trace_id).trace.status
+        except (NotFoundError, ValueError):
+            raise JobNotFoundError from None
+        if job_id != job_id_of(trace_id) or status == "open":
+            raise JobNotFoundError
+        return JobStatus(job_id=job_id, trace_id=trace_id, status="running" if status == "finalizing" else "done")
+
+    def _run(self, job: QAJob) -> Trace:
+        trace = self._store.load(job.trace_id)
+        results = self._pipeline.run(QARequest(trace, self._find_workspaces(trace), job.test_command, job.judge))
+        done = self._store.update(job.trace_id, lambda closed, chain: self._with_results(closed, chain, results))
+        _log.info("trace finalized", extra={"trace_id": job.trace_id, "verdict": results.verification.verdict})
+        return done
+
+    def _closed(self, trace: Trace, chain: bytes) -> Trace:
+        return self._sealed(trace.model_copy(update={"status": "finalizing"}), chain)
+
+    def _with_results(self, trace: Trace, chain: bytes, results: QAResults) -> Trace:
+        history = trace.qa_history if trace.qa_results is None else (*trace.qa_history, trace.qa_results)
+        update = {
+            "qa_results": results,
+            "qa_history": history,
+            "status": "finalized",
+            "finalized_at": self._clock(),
+        }
+        return self._sealed(trace.model_copy(update=update), chain)
+
+    def _sealed(self, trace: Trace, chain: bytes) -> Trace:
+        count = trace.metrics.num_events if trace.metrics is not None else 0
+        integrity = seal(document_fields(trace), head=chain, count=count, signer=self._signer, signed_at=self._clock())
+        return trace.model_copy(update={"integrity": integrity})
+
+    def _done(self, trace_id: str) -> None:
+        with self._guard:
+            self._running.discard(trace_id)

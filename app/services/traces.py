@@ -1,43 +1,80 @@
-"""Reading traces."""
+"""Reading and deleting traces."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
-from app.models.trace import Trace
-from app.rules.documents import render_document
-from app.rules.metrics import measure
-from app.storage.base import TraceStore
+from app.errors import BusyError
+from app.models.integrity import Checkpoint
+from app.rules.seal import Signer, sign_checkpoint
+from app.storage.base import ArtifactStore, StoredDocument, TraceHead, TraceStore
+from app.utils.clock import Clock
 
 
 @dataclass(frozen=True)
-class Document:
-    """A trace as it is handed out."""
+class EventPage:
+    """Events in order of arrival."""
 
-    content: bytes
-    """JSON, UTF-8."""
-    etag: str
-    """Changes whenever the content does (RFC 9110, section 8.8.3)."""
+    events: list[bytes]
+    """JSON of each."""
+    next_after: int | None
+    """Ask for what comes after this one; ``None`` where this page is the last for now."""
 
 
 class TraceService:
-    """Hands out stored traces."""
+    """Hands out stored traces, and removes them."""
 
-    def __init__(self, store: TraceStore) -> None:
+    def __init__(self, store: TraceStore, artifacts: ArtifactStore, signer: Signer, clock: Clock) -> None:
         self._store = store
+        self._artifacts = artifacts
+        self._signer = signer
+        self._clock = clock
 
-    def document(self, trace_id: str) -> Document:
+    def document(self, trace_id: str) -> StoredDocument:
         """The document of a trace, events in time order.
 
         Raises:
             TraceNotFoundError: no trace has this id.
+            TraceDeletedError: it has been deleted.
         """
-        trace = self._store.load(trace_id)
-        return as_document(trace)
+        return self._store.read(trace_id)
 
+    def head(self, trace_id: str) -> TraceHead:
+        """The trace without its events.
 
-def as_document(trace: Trace) -> Document:
-    """A trace with its counts brought up to date, as bytes."""
-    content = render_document(trace.model_copy(update={"metrics": measure(trace.events)}))
-    return Document(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        Raises:
+            TraceNotFoundError: no trace has this id.
+        """
+        return self._store.head(trace_id)
+
+    def events(self, trace_id: str, after: int, limit: int) -> EventPage:
+        """The events that arrived after a given one.
+
+        Raises:
+            TraceNotFoundError: no trace has this id.
+        """
+        events = self._store.read_events(trace_id, after, limit)
+        total = self._store.head(trace_id).num_events
+        last = after + len(events)
+        return EventPage(events, last if events and last < total else None)
+
+    def checkpoint(self, trace_id: str) -> Checkpoint:
+        """A signed statement of how far the trace has come.
+
+        Raises:
+            TraceNotFoundError: no trace has this id.
+        """
+        head = self._store.head(trace_id)
+        return sign_checkpoint(trace_id, head=head.chain, count=head.num_events, signer=self._signer, at=self._clock())
+
+    def delete(self, trace_id: str, reason: str) -> None:
+        """Remove a trace and every artifact that only it held; a tombstone says so.
+
+        Raises:
+            TraceNotFoundError: no trace has this id.
+            BusyError: it is being finalized.
+        """
+        if self._store.head(trace_id).trace.status == "finalizing":
+            raise BusyError(f"Trace {trace_id} is being finalized; delete it afterwards", trace_id=trace_id)
+        self._store.delete(trace_id, {"deleted_at": self._clock().isoformat(), "reason": reason})
+        self._artifacts.release(trace_id)

@@ -1,10 +1,11 @@
-"""Artifacts as files, named by their SHA-256."""
+"""Artifacts as files, named by their SHA-256. Hard links count who holds them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,15 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 class FileArtifactStore:
-    """An ``ArtifactStore`` on a local file system."""
+    """An ``ArtifactStore`` on a local file system.
+
+    A content lies at ``artifacts/ab/abcdef…``, and each trace that holds it has a hard link to it in
+    ``artifacts/held/<trace>/``: the file system itself counts the holders, and no crash can lose count.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._links = threading.Lock()
 
     def sweep(self) -> None:
         """Remove what uploads left behind that an earlier process did not live to finish."""
@@ -31,7 +37,7 @@ class FileArtifactStore:
             for draft in self._layout.incoming.iterdir():
                 draft.unlink(missing_ok=True)
 
-    def put(self, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+    def put(self, trace_id: str, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
         """See ``ArtifactStore.put``."""
         draft = self._layout.incoming / secrets.token_hex(16)
         try:
@@ -39,8 +45,8 @@ class FileArtifactStore:
             if check is not None:
                 with draft.open("rb") as file:
                     check(file)
-            with disk_errors():
-                self._keep(draft, blob)
+            with disk_errors(), self._links:
+                self._keep(trace_id, draft, blob)
         finally:
             draft.unlink(missing_ok=True)
         return blob
@@ -62,6 +68,24 @@ class FileArtifactStore:
             file.seek(0)
             yield file
 
+    def release(self, trace_id: str) -> None:
+        """See ``ArtifactStore.release``."""
+        folder = self._layout.held(trace_id)
+        with disk_errors(), self._links:
+            if not folder.is_dir():
+                return
+            for link in list(folder.iterdir()):
+                blob = self._layout.blob(link.name)
+                link.unlink()
+                if blob.exists() and blob.stat().st_nlink == 1:
+                    blob.unlink()
+            folder.rmdir()
+
+    def holders(self) -> Iterator[str]:
+        """The traces that hold something."""
+        with disk_errors():
+            yield from sorted(path.name for path in self._layout.holdings.iterdir())
+
     def _receive(self, draft: Path, chunks: Iterable[bytes]) -> StoredBlob:
         digest = hashlib.sha256()
         size = 0
@@ -78,12 +102,15 @@ class FileArtifactStore:
                 os.fsync(file.fileno())
         return StoredBlob(digest.hexdigest(), size)
 
-    def _keep(self, draft: Path, blob: StoredBlob) -> None:
-        target = self._layout.blob(blob.sha256)
-        target.parent.mkdir(exist_ok=True)
-        try:
+    def _keep(self, trace_id: str, draft: Path, blob: StoredBlob) -> None:
+        target, held = self._layout.blob(blob.sha256), self._layout.held(trace_id) / blob.sha256
+        for folder in (target.parent, held.parent):
+            if not folder.exists():
+                folder.mkdir()
+                fsync_folder(folder.parent)
+        if not target.exists():
             os.link(draft, target)
-        except FileExistsError:
-            return  # the same content is there already
-        fsync_folder(target.parent)
-        fsync_folder(self._layout.artifacts)
+            fsync_folder(target.parent)
+        if not held.exists():
+            os.link(target, held)
+            fsync_folder(held.parent)

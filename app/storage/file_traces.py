@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import BinaryIO
 from weakref import WeakValueDictionary
 
-from pydantic import ValidationError
-
-from app.errors import CorruptError, RevisionConflictError, TraceExistsError, TraceNotFoundError
+from app.errors import CorruptError, TraceDeletedError, TraceExistsError, TraceNotFoundError
 from app.models.base import STORED
-from app.models.events import EVENTS, Event
-from app.models.trace import Status, Trace
-from app.rules.documents import render_document, render_event
-from app.rules.sequence import in_reading_order
-from app.storage.base import Accept, TraceHead
+from app.models.trace import Trace
+from app.storage.base import Accept, Receipt, Record, StoredDocument, TraceHead
+from app.storage.codec import decode_record, encode_record, render_document
 from app.storage.disk import disk_errors
+from app.storage.journal import Damage, encode_line, first_checksum, read_lines
+from app.storage.journal_writer import JournalWriter
+from app.storage.known import Known, read_known
 from app.storage.layout import Layout
+from app.storage.trace_files import TraceFiles, closing, damaged
 from app.utils.atomic import create_file, fsync_folder, replace_file
+
+_MOST_KNOWN = 256
 
 
 @dataclass
-class _State:
-    """What this process knows of a trace, under its lock; ``None`` where it has to look."""
+class _Slot:
+    """One trace's lock, and what is known of it; ``None`` where it has to be looked up."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    status: Status = "open"
-    revision: int = 0
-    num_events: int = 0
-    event_ids: set[str] | None = None
-    journal_bytes: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    known: Known | None = None
 
 
 class FileTraceStore:
@@ -41,141 +40,251 @@ class FileTraceStore:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._states: WeakValueDictionary[str, _State] = WeakValueDictionary()
-        self._recent: dict[str, _State] = {}
+        self._on_change: Callable[[str], None] = lambda _: None
+        self._on_growth: Callable[[str], None] = lambda _: None
+        self._slots: WeakValueDictionary[str, _Slot] = WeakValueDictionary()
+        self._recent: dict[str, _Slot] = {}
         self._guard = threading.Lock()
 
-    def create(self, trace: Trace) -> None:
-        """See ``TraceStore.create``."""
-        with self._held(trace.trace_id), disk_errors():
-            try:
-                create_file(self._layout.document(trace.trace_id), render_document(trace))
-            except FileExistsError:
-                raise TraceExistsError(
-                    f"Trace {trace.trace_id} exists with another content; nothing was overwritten", trace_id=trace.trace_id
-                ) from None
+    def watch(self, on_change: Callable[[str], None], on_growth: Callable[[str], None]) -> None:
+        """Call these with the id of each trace that has changed, or has only more events than before, once that is on disk."""
+        self._on_change, self._on_growth = on_change, on_growth
 
-    def append(self, trace_id: str, accept: Accept) -> tuple[Event, ...]:
+    def create(self, trace: Trace, record: Record) -> None:
+        """See ``TraceStore.create``."""
+        trace_id = trace.trace_id
+        with self._held(trace_id) as slot, disk_errors():
+            self._refuse_taken(trace_id)
+            slot.known = None
+            if record.receipts:
+                # before the document: a journal without one is nobody's, and is swept
+                replace_file(self._layout.journal(trace_id), _receipts_line(trace_id, record.receipts))
+            events = sorted(record.events, key=lambda event: (event.timestamp, event.seq))
+            content = b"".join(render_document(trace, (event.content for event in events)))
+            try:
+                create_file(self._layout.document(trace_id), content)
+            except FileExistsError:
+                raise _taken(trace_id) from None
+        self._on_change(trace_id)
+
+    def append(self, trace_id: str, accept: Accept) -> None:
         """See ``TraceStore.append``."""
-        with self._held(trace_id) as state, disk_errors():
-            if state.event_ids is None:
-                self._look(trace_id, state)
-            events = accept(_head(trace_id, state))
-            line = b"[" + b",".join(render_event(event) for event in events) + b"]\n"
-            self._append_line(self._layout.journal(trace_id), state, line)
-            _remember(state, events)
-            return events
+        with disk_errors():
+            with self._held(trace_id) as slot:
+                known = self._look(trace_id, slot)
+                record = accept(known.head())
+                if record is not None:
+                    writer = self._writer(trace_id, slot, known)
+                    writer.write(encode_record(record))
+                    known.take(record)
+                seen = known.writer
+                end = seen.size if seen is not None else 0
+            if seen is not None:
+                seen.sync(end)
+        if record is not None:
+            self._on_growth(trace_id)
+
+    def head(self, trace_id: str) -> TraceHead:
+        """See ``TraceStore.head``."""
+        with self._held(trace_id) as slot, disk_errors():
+            return self._look(trace_id, slot).head()
 
     def load(self, trace_id: str) -> Trace:
         """See ``TraceStore.load``."""
-        with self._held(trace_id), disk_errors():
-            return self._read(trace_id)
+        content = b"".join(self.read(trace_id).blocks)
+        try:
+            return Trace.model_validate_json(content, context=STORED)
+        except ValueError as error:
+            raise CorruptError(f"The document of trace {trace_id} is not a trace", trace_id=trace_id) from error
 
-    def replace(self, trace: Trace, expected: int) -> None:
-        """See ``TraceStore.replace``."""
-        with self._held(trace.trace_id) as state, disk_errors():
-            stored = self._read(trace.trace_id)
-            if stored.revision != expected:
-                raise RevisionConflictError(
-                    f"Trace {trace.trace_id} has revision {stored.revision}, not {expected}", trace_id=trace.trace_id
-                )
-            state.event_ids = None
-            replace_file(self._layout.document(trace.trace_id), render_document(trace))
-            # a crash before this line leaves events in both files; reading drops the journal's by their numbers
-            self._layout.journal(trace.trace_id).unlink(missing_ok=True)
-            fsync_folder(self._layout.traces)
+    def read(self, trace_id: str) -> StoredDocument:
+        """See ``TraceStore.read``."""
+        with self._snapshot(trace_id) as (files, known):
+            trace = known.head().current()
+            in_document = known.last_seq_in_document
+            is_whole = trace.status != "open"
+        if is_whole:
+            size = files.document.seek(0, 2)
+            return StoredDocument(_until_done(files, files.document_blocks()), size, trace.revision, _etag(trace), files.close)
+        blocks = render_document(trace, (files.read_at(place) for place in files.places(in_document)))
+        return StoredDocument(_until_done(files, blocks), None, trace.revision, _etag(trace), files.close)
+
+    def read_events(self, trace_id: str, after: int, limit: int) -> list[bytes]:
+        """See ``TraceStore.read_events``."""
+        with self._snapshot(trace_id) as (files, known):
+            in_document = known.last_seq_in_document
+        with closing(files), disk_errors():
+            places = sorted(
+                (place for place in files.places(in_document) if place.seq > after), key=lambda place: place.seq
+            )  # fmt: skip
+            return [files.read_at(place) for place in places[:limit]]
+
+    def update(self, trace_id: str, change: Callable[[Trace, bytes], Trace]) -> Trace:
+        """See ``TraceStore.update``."""
+        with self._held(trace_id) as slot, disk_errors():
+            known = self._look(trace_id, slot)
+            current = known.head().current()
+            proposed = current.model_copy(update={"revision": current.revision + 1})
+            changed = change(proposed, known.chain)
+            if changed is proposed:
+                return current
+            if changed.status == "finalizing":
+                replace_file(self._layout.marker(trace_id), b"")
+            self._rewrite(trace_id, slot, changed)
+            if changed.status != "finalizing":
+                self._layout.marker(trace_id).unlink(missing_ok=True)
+        self._on_change(trace_id)
+        return changed
+
+    def delete(self, trace_id: str, tombstone: Mapping[str, str]) -> None:
+        """See ``TraceStore.delete``."""
+        with self._held(trace_id) as slot, disk_errors():
+            self._open_document(trace_id).close()
+            replace_file(self._layout.tombstone(trace_id), json.dumps(dict(tombstone)).encode())
+            slot.known = None
+            self.remove_files(trace_id)
+        self._on_change(trace_id)
+
+    def unfinished(self) -> list[str]:
+        """See ``TraceStore.unfinished``."""
+        with disk_errors():
+            return sorted(path.name for path in self._layout.finalizing.iterdir() if not path.name.startswith("."))
+
+    def remove_files(self, trace_id: str) -> None:
+        """Remove what belongs to a trace that has a tombstone; again, where a crash interrupted it."""
+        for path in (
+            self._layout.document(trace_id),
+            self._layout.journal(trace_id),
+            self._layout.receipts(trace_id),
+            self._layout.marker(trace_id),
+        ):
+            path.unlink(missing_ok=True)
+        fsync_folder(self._layout.traces)
+
+    def fingerprints(self) -> Iterator[tuple[str, str]]:
+        """Every trace's id with a value that changes whenever its files do."""
+        with disk_errors():
+            for trace_id in self._layout.trace_ids():
+                fingerprint = self.fingerprint(trace_id)
+                if fingerprint is not None:
+                    yield trace_id, fingerprint
+
+    def fingerprint(self, trace_id: str) -> str | None:
+        """See ``fingerprints``; ``None`` where there is no trace."""
+        parts = []
+        for path in (self._layout.document(trace_id), self._layout.journal(trace_id)):
+            try:
+                info = path.stat()
+            except FileNotFoundError:
+                continue
+            parts.append(f"{info.st_mtime_ns:x}-{info.st_size:x}")
+        return "/".join(parts) or None
 
     @contextmanager
-    def _held(self, trace_id: str) -> Iterator[_State]:
-        """The trace's state, with the trace held still."""
+    def _held(self, trace_id: str) -> Iterator[_Slot]:
+        """The trace's slot, with the trace held still."""
         with self._guard:
-            state = self._states.get(trace_id)
-            if state is None:
-                state = self._states[trace_id] = _State()
+            slot = self._slots.get(trace_id)
+            if slot is None:
+                slot = self._slots[trace_id] = _Slot()
             self._recent.pop(trace_id, None)
-            self._recent[trace_id] = state  # the most recent 256 stay known; a state in use never goes
-            if len(self._recent) > 256:
+            self._recent[trace_id] = slot  # the most recent stay known; a slot in use never goes
+            if len(self._recent) > _MOST_KNOWN:
                 del self._recent[next(iter(self._recent))]
-        with state.lock:
-            yield state
+        with slot.lock:
+            yield slot
 
-    def _read(self, trace_id: str) -> Trace:
-        document = self._read_document(trace_id)
-        chunks, _ = _read_journal(self._layout.journal(trace_id))
-        if not chunks:
-            return document
-        last = max((event.seq or 0 for event in document.events), default=0)
-        newer = tuple(event for chunk in chunks for event in chunk if (event.seq or 0) > last)
-        if not newer:
-            return document
-        return document.model_copy(
-            update={"events": in_reading_order((*document.events, *newer)), "revision": document.revision + len(chunks)}
-        )
+    @contextmanager
+    def _snapshot(self, trace_id: str) -> Iterator[tuple[TraceFiles, Known]]:
+        """The trace's files, opened while the trace is held still; whoever asked gives them up."""
+        with self._held(trace_id) as slot, disk_errors():
+            known = self._look(trace_id, slot)
+            if known.writer is not None:
+                # what is shown or folded is on disk; whoever wrote it is still waiting to be told so
+                known.writer.sync(known.writer.size)
+            document = self._open_document(trace_id)
+            journal = self._layout.journal(trace_id).open("rb") if known.whole_bytes else None
+            yield TraceFiles(trace_id, document, journal, known.whole_bytes), known
 
-    def _read_document(self, trace_id: str) -> Trace:
+    def _look(self, trace_id: str, slot: _Slot) -> Known:
+        if slot.known is None:
+            document = self._open_document(trace_id)
+            journal = self._layout.journal(trace_id)
+            file = journal.open("rb") if journal.exists() else None
+            with closing(TraceFiles(trace_id, document, file)) as files:
+                slot.known = read_known(files, self._read_receipts(trace_id))
+        return slot.known
+
+    def _writer(self, trace_id: str, slot: _Slot, known: Known) -> JournalWriter:
+        if known.writer is None:
+
+            def give_up(writer: JournalWriter) -> None:
+                with slot.lock:
+                    writer.cut()
+                    slot.known = None
+
+            known.writer = JournalWriter(self._layout.journal(trace_id), known.journal_bytes, known.checksum, give_up)
+        return known.writer
+
+    def _rewrite(self, trace_id: str, slot: _Slot, trace: Trace) -> None:
+        """Fold the journal into a new document."""
+        with self._snapshot(trace_id) as (files, known), closing(files):
+            receipts = tuple(known.receipts.values())
+            if receipts:
+                replace_file(self._layout.receipts(trace_id), _receipts_line(trace_id, receipts))
+            events = (files.read_at(place) for place in files.places(known.last_seq_in_document))
+            slot.known = None
+            replace_file(self._layout.document(trace_id), render_document(trace, events))
+        # a crash before this line leaves events in both files; reading drops the journal's by their numbers
+        self._layout.journal(trace_id).unlink(missing_ok=True)
+        fsync_folder(self._layout.traces)
+
+    def _open_document(self, trace_id: str) -> BinaryIO:
         try:
-            return Trace.model_validate_json(self._layout.document(trace_id).read_bytes(), context=STORED)
+            return self._layout.document(trace_id).open("rb")
         except FileNotFoundError:
+            self._refuse_deleted(trace_id)
             raise TraceNotFoundError(trace_id) from None
-        except ValidationError as error:
-            raise CorruptError(
-                f"The document of trace {trace_id} is not a trace: {error.error_count()} faults", trace_id=trace_id
-            ) from error
 
-    def _look(self, trace_id: str, state: _State) -> None:
-        trace = self._read(trace_id)
-        _, state.journal_bytes = _read_journal(self._layout.journal(trace_id))
-        state.status, state.revision, state.num_events = trace.status, trace.revision, 0
-        state.event_ids = set()
-        _remember(state, trace.events, chunks=0)
+    def _refuse_taken(self, trace_id: str) -> None:
+        if self._layout.document(trace_id).exists():
+            raise _taken(trace_id)
+        self._refuse_deleted(trace_id)
 
-    def _append_line(self, journal: Path, state: _State, line: bytes) -> None:
-        is_new = not journal.exists()
-        descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    def _refuse_deleted(self, trace_id: str) -> None:
         try:
-            # what stands behind the last whole line was never acknowledged
-            os.ftruncate(descriptor, state.journal_bytes)
-            _write_all(descriptor, line, state.journal_bytes)
-            os.fsync(descriptor)
-        except OSError:
-            state.event_ids = None
-            os.ftruncate(descriptor, state.journal_bytes)
-            raise
-        finally:
-            os.close(descriptor)
-        state.journal_bytes += len(line)
-        if is_new:
-            fsync_folder(journal.parent)
+            tombstone = self._layout.tombstone(trace_id).read_bytes()
+        except FileNotFoundError:
+            return
+        raise TraceDeletedError(trace_id, json.loads(tombstone))
 
-
-def _write_all(descriptor: int, content: bytes, offset: int) -> None:
-    written = 0
-    while written < len(content):
-        written += os.pwrite(descriptor, content[written:], offset + written)
-
-
-def _head(trace_id: str, state: _State) -> TraceHead:
-    return TraceHead(trace_id, state.status, state.revision, state.num_events, state.event_ids or set())
-
-
-def _remember(state: _State, events: Sequence[Event], chunks: int = 1) -> None:
-    state.num_events += len(events)
-    state.revision += chunks
-    if state.event_ids is not None:
-        state.event_ids.update(event.event_id for event in events if event.event_id is not None)
-
-
-def _read_journal(journal: Path) -> tuple[list[tuple[Event, ...]], int]:
-    """The chunks of a journal, and the length of their lines in bytes. A torn last line was never acknowledged: passed over."""
-    try:
-        content = journal.read_bytes()
-    except FileNotFoundError:
-        return [], 0
-    chunks: list[tuple[Event, ...]] = []
-    whole = content.rfind(b"\n") + 1
-    for number, line in enumerate(content[:whole].splitlines(), 1):
+    def _read_receipts(self, trace_id: str) -> Iterator[Receipt]:
         try:
-            chunks.append(EVENTS.validate_json(line, context=STORED))
-        except ValidationError as error:
-            raise CorruptError(f"The journal {journal.name} is damaged at line {number}") from error
-    return chunks, whole
+            file = self._layout.receipts(trace_id).open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            for line in read_lines(file, trace_id):
+                if isinstance(line, Damage):
+                    raise damaged(trace_id, line)
+                yield from decode_record(line.payload).receipts
+
+
+def _receipts_line(trace_id: str, receipts: Iterable[Receipt]) -> bytes:
+    line, _ = encode_line(first_checksum(trace_id), encode_record(Record(receipts=tuple(receipts))))
+    return line
+
+
+def _taken(trace_id: str) -> TraceExistsError:
+    return TraceExistsError(f"Trace {trace_id} exists with another content; nothing was overwritten", trace_id=trace_id)
+
+
+def _etag(trace: Trace) -> str:
+    """Made of what changes with every change: a trace that was deleted and made anew has another ``created_at``."""
+    said = f"{trace.trace_id} {trace.created_at.isoformat()} {trace.revision}"
+    return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+
+
+def _until_done(files: TraceFiles, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    with closing(files), disk_errors():
+        yield from blocks

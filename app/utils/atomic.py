@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,7 +23,7 @@ def create_file(target: Path, content: bytes) -> None:
     fsync_folder(target.parent)
 
 
-def replace_file(target: Path, content: bytes) -> None:
+def replace_file(target: Path, content: bytes | Iterable[bytes]) -> None:
     """Put a file in place of the one that has its name, durably; readers see the old content or the new, never a part."""
     draft = _write_draft(target, content)
     try:
@@ -47,11 +48,11 @@ def draft_name(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(6)}.draft")
 
 
-def _write_draft(target: Path, content: bytes) -> Path:
+def _write_draft(target: Path, content: bytes | Iterable[bytes]) -> Path:
     draft = draft_name(target)
     try:
         with draft.open("xb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:

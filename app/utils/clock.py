@@ -11,3 +11,8 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The current time, with its zone."""
     return datetime.now(UTC)
+
+
+def in_zone(moment: datetime) -> datetime:
+    """The moment with a zone: its own, or UTC where it has none."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from app.rules.redaction.literals import is_bare_literal, is_config_value, is_quoted_password, is_quoted_secret
 from app.rules.redaction.rule import Finder, Found, Span
 
-PASSWORD_NAME = r"(?:pass(?:word|wd|phrase|(?<=[_-]pass))|pwd)"
-SECRET_NAME = (
+NAMES_OF_PASSWORDS = r"(?:pass(?:word|wd|phrase|(?<=[_-]pass))|pwd)"
+NAMES_OF_SECRETS = (
     r"(?:secret|token|(?:(?<=api)|(?<=api[_-])|(?<=access)|(?<=access[_-])|(?<=auth[_-])|(?<=secret)|(?<=secret[_-])"
     r"|(?<=app[_-])|(?<=private[_-])|(?<=signing[_-])|(?<=encryption[_-])|(?<=master[_-])|(?<=account[_-]))key)"
 )
 _AFTER_NAME = r"""[0-9]{0,2}(?:\\{0,3}["'`]\]?)?"""
-_ANNOTATION = r"(?:[ \t]{0,2}:[ \t]{0,2}(?:&?(?:str|String|string|SecretStr)|Optional\[str\])(?:[ \t]?\|[ \t]?None)?(?=[ \t]{0,2}=))?"
+_ANNOTATION = (
+    r"(?:[ \t]{0,2}:[ \t]{0,2}(?:&?(?:str|String|string|SecretStr)|Optional\[str\])(?:[ \t]?\|[ \t]?None)?(?=[ \t]{0,2}=))?"
+)
 _OPERATOR = r"[ \t]{0,16}(?P<operator>=>|:=|=(?!=)|:(?!:)|>)[ \t]{0,16}"
 _OPTION = r"(?P<option>[ \t]{1,4})"
 _QUOTED = r"""[bru]?(?P<quote>\\{0,3}["'`])(?P<quoted>[^"'`\s\\]{4,256})(?P=quote)"""

@@ -1,7 +1,8 @@
 """Private keys in PEM and PGP armour, line by line, so that a diff keeps its lines and their signs.
 
-The lines ``-----BEGIN …`` and ``-----END …`` stay; what lies between them goes, wherever the block stands: plain, indented, in a
-diff, quoted line by line, or on one line with escaped breaks. A block that is cut short is followed as far as it looks like one.
+The lines ``-----BEGIN …`` and ``-----END …`` stay; what lies between them goes, wherever the block stands: plain, indented,
+in a diff, quoted line by line, or on one line with escaped breaks. A block that is cut short is followed as far as it looks
+like one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def find_private_key(text: str, place: int) -> Found | None:
             break
         spans.append(Span(body.start(), body.end(), KIND, continued=bool(spans)))
         end = body.end()
-    return Found(tuple(spans), max(end, header.end())) if spans else None
+    return Found(tuple(spans), spans[-1].end) if spans else None
 
 
 def _next_line(text: str, end: int) -> int | None:

@@ -7,19 +7,43 @@ from __future__ import annotations
 
 import re
 
-_REFERENCES = ("$", "%", "{", "<", "!", "#", "/", "./", "../", "~", "os.", "env.", "process.env", "settings.", "config.", "self.",
-               "vault:", "ref:", "arn:", "op:", "file:", "secretsmanager:", "ssm:")  # fmt: skip
+_REFERENCES = (
+    "$",
+    "%",
+    "{",
+    "<",
+    "!",
+    "#",
+    "/",
+    "./",
+    "../",
+    "~",
+    "os.",
+    "env.",
+    "process.env",
+    "settings.",
+    "config.",
+    "self.",
+    "vault:",
+    "ref:",
+    "arn:",
+    "op:",
+    "file:",
+    "secretsmanager:",
+    "ssm:",
+)
 _PLACEHOLDER_PARTS = re.compile(
     r"xxx|\*\*\*|\.\.\.|…|change[_-]?me|change[_-]?this|replace[_-]?(?:me|this|with)|your[_-]?|example|placeholder|dummy|redacted"
     r"|insert[_-]|todo|not[_-]?(?:set|a[_-]?secret|real)|sample|[<>]|\$\{|\{\{|%\(|://|\\u[0-9a-f]{4}"
 )
 _WORDS = (
-    "access admin an api app auth authorization base basic bearer bool boolean bytes client csrf current db default disabled empty enabled env "
-    "fake false field file foo bar baz guest hash header hidden hunter id input int integer invalid jwt key kind label local master missing mock "
-    "my name new nil none null number object of old optional pass password passwd plain private public pwd refresh required root "
-    "secret service session some str string test testing text the this token true type undefined unknown user value var variable wrong"
-).split()
-_NAME = re.compile(rf"(?:(?:{'|'.join(_WORDS)})[._-]?)+[0-9]?", re.ASCII)
+    r"access|admin|an|api|app|auth|authorization|base|basic|bearer|bool|boolean|bytes|client|csrf|current|db|"
+    r"default|disabled|empty|enabled|env|fake|false|field|file|foo|bar|baz|guest|hash|header|hidden|hunter|id|input|"
+    r"int|integer|invalid|jwt|key|kind|label|local|master|missing|mock|my|name|new|nil|none|null|number|object|of|"
+    r"old|optional|pass|password|passwd|plain|private|public|pwd|refresh|required|root|secret|service|session|some|"
+    r"str|string|test|testing|text|the|this|token|true|type|undefined|unknown|user|value|var|variable|wrong"
+)
+_NAME = re.compile(rf"(?:(?:{_WORDS})[._-]?)+[0-9]?", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::|\?\.)[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _TYPE = re.compile(r"(?:u?int|float|double|char|varchar|[iuf]|utf-?|sha-?|md|base|bytes|str|x|oauth|rs|hs|es)[0-9]{1,4}(?:_t)?")
 _FILE = re.compile(r"[^\s]*\.(?:pem|key|crt|cer|json|txt|ya?ml|toml|ini|py|js|ts|tsx|go|rs|java|md|html|css|log)")
@@ -41,7 +65,7 @@ def is_placeholder(value: str) -> bool:
 
 
 def is_quoted_password(value: str, *, assigned: bool) -> bool:
-    """A literal in quotes behind a password's name. After ``:`` (schemas, translations) words without a digit or sign are words."""
+    """A literal in quotes behind a password's name. After ``:`` (schemas, translations) a mere word is a word."""
     if is_placeholder(value) or _DOTTED.fullmatch(value):
         return False
     return len(value) >= 5 and (assigned or _has_digit(value) or _has_sign(value))

@@ -6,6 +6,7 @@ removed, so a diff keeps its shape; a text without findings comes back as the sa
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,12 +64,18 @@ def _search(text: str, rules: Sequence[Rule]) -> list[tuple[Span, int]]:
     exact = text.encode("ascii", "replace")
     folded = exact.lower()
     runs = _long_runs(exact)
-    return [
-        (span, rank)
-        for rank, rule in enumerate(rules)
-        for literal in rule.literals
-        for span in _at_literal(text, folded if rule.folded else exact, runs if rule.in_long_run else None, literal, rule)
-    ]
+    places: dict[tuple[bytes, bool], list[int]] = {}
+    found: list[tuple[Span, int]] = []
+    for rank, rule in enumerate(rules):
+        for literal in rule.literals:
+            needle = literal.encode()
+            if rule.in_long_run and needle not in runs:
+                continue
+            searched = (needle, rule.folded)
+            if searched not in places:
+                places[searched] = list(_places(folded if rule.folded else exact, needle))
+            found += ((span, rank) for span in _at_places(text, places[searched], rule))
+    return found
 
 
 def _long_runs(exact: bytes) -> bytes:
@@ -85,22 +92,24 @@ def _long_runs(exact: bytes) -> bytes:
     return b" ".join(runs)
 
 
-def _at_literal(text: str, haystack: bytes, runs: bytes | None, literal: str, rule: Rule) -> Iterator[Span]:
-    needle = literal.encode()
-    if runs is not None and needle not in runs:
-        return
+def _places(haystack: bytes, needle: bytes) -> Iterator[int]:
     place = haystack.find(needle)
     while place >= 0:
-        found = rule.find(text, place)
-        if found is None:
-            place = haystack.find(needle, place + 1)
-            continue
-        yield from found.spans
-        place = haystack.find(needle, max(found.end, place + 1))
+        yield place
+        place = haystack.find(needle, place + 1)
+
+
+def _at_places(text: str, places: list[int], rule: Rule) -> Iterator[Span]:
+    """What the rule finds at the places of its literal, save within what it found before."""
+    find, searched = rule.find, 0
+    for place in places:
+        if place >= searched and (found := find(text, place)) is not None:
+            yield from found.spans
+            searched = found.end
 
 
 def _disjoint(found: list[tuple[Span, int]]) -> list[Span]:
-    """In order, and merged where they overlap: nothing that any rule found stays. The first rule of the table names the whole."""
+    """In order, and merged where they overlap: nothing that any rule found stays. The first in the table names the whole."""
     if not found:
         return []
     found.sort(key=lambda item: (item[0].start, -item[0].end, item[1]))
@@ -117,8 +126,14 @@ def _disjoint(found: list[tuple[Span, int]]) -> list[Span]:
 
 def _clear_of_markers(text: str, spans: list[Span]) -> list[Span]:
     """Without those that touch a marker: they are what is left around a secret that is gone already."""
-    taken = {place for match in MARKER.finditer(text) for place in range(match.start(), match.end() + 1)}
-    return [span for span in spans if taken.isdisjoint(range(span.start, span.end + 1))]
+    markers = [match.span() for match in MARKER.finditer(text)]
+    starts, ends = [start for start, _ in markers], [end for _, end in markers]
+
+    def is_clear(span: Span) -> bool:
+        nearest = bisect_left(ends, span.start)
+        return nearest == len(starts) or starts[nearest] > span.end
+
+    return [span for span in spans if is_clear(span)]
 
 
 def _replace(text: str, spans: list[Span]) -> Redacted:

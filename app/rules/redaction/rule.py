@@ -81,8 +81,8 @@ def by_pattern(
     return find
 
 
-def by_pairs(kind: str, head: str, pair: str, *, attributes: Iterable[str] = ()) -> Finder:
-    """A finder for several ``name=value`` pairs after a head; every ``secret`` of a pair is replaced, save in ``attributes``."""
+def by_pairs(kind: str, head: str, pair: str, *, attributes: Iterable[str] = (), shortest: int = 1) -> Finder:
+    """A finder for several ``name=value`` pairs after a head: each ``secret`` of some length, save in ``attributes``."""
     compiled_head = re.compile(head, re.IGNORECASE | re.ASCII)
     compiled_pair = re.compile(pair, re.ASCII)
     ordinary = frozenset(attributes)
@@ -94,7 +94,7 @@ def by_pairs(kind: str, head: str, pair: str, *, attributes: Iterable[str] = ())
         spans: list[Span] = []
         end = match.end()
         while (one := compiled_pair.match(text, end)) is not None:
-            if one["name"].lower() not in ordinary:
+            if one["name"].lower() not in ordinary and len(one["secret"]) >= shortest and not MARKER.match(one["secret"]):
                 spans.append(Span(*one.span("secret"), kind))
             end = one.end()
         return Found(tuple(spans), end) if spans else None

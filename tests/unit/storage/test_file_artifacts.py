@@ -20,7 +20,7 @@ def layout(tmp_path: Path) -> Layout:
 
 def test_a_content_that_changed_on_disk_is_not_handed_out(layout: Layout) -> None:
     store = FileArtifactStore(layout)
-    blob = store.put([b"true"])
+    blob = store.put("t-1", [b"true"])
     layout.blob(blob.sha256).write_bytes(b"lies")
 
     with pytest.raises(CorruptError, match="not what was stored"), store.open(blob.sha256):

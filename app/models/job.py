@@ -1,0 +1,39 @@
+"""Work that goes on after its request was answered."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.models.base import ShortText, TraceId, Value
+from app.models.commands import TestCommand
+
+JobState = Literal["running", "done"]
+JudgeMode = Literal["auto", "llm", "heuristic", "off"]
+
+
+class QAJob(Value):
+    """Find out about a trace that has been closed."""
+
+    trace_id: TraceId
+    test_command: TestCommand | None = None
+    """Instead of the trace's own."""
+    judge: JudgeMode | None = None
+    """Instead of the server's own choice."""
+
+    @property
+    def job_id(self) -> ShortText:
+        """A trace has one such job at a time."""
+        return job_id_of(self.trace_id)
+
+
+def job_id_of(trace_id: str) -> str:
+    """The id of the job of a trace."""
+    return f"qa-{trace_id}"
+
+
+class JobStatus(Value):
+    """How a job stands."""
+
+    job_id: ShortText
+    trace_id: TraceId
+    status: JobState
