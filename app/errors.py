@@ -79,9 +79,15 @@ class WrongCredentialsError(DeniedError):
 
 
 class ForbiddenError(PRTelemetryError):
-    """This server answers clients on its own machine only."""
+    """Nobody may do this here, whoever asks."""
 
     code = "forbidden"
+
+
+class NotLocalError(ForbiddenError):
+    """This server answers clients on its own machine only."""
+
+    code = "not_local"
 
 
 class NotFoundError(PRTelemetryError):

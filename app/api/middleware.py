@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import as_problem
-from app.errors import ForbiddenError, MalformedError, PRTelemetryError, SlowClientError, TooLargeError
+from app.errors import NotLocalError, MalformedError, PRTelemetryError, SlowClientError, TooLargeError
 
 _ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
 _SLOWEST_BYTES_PER_S = 8 * 1024
@@ -90,7 +90,7 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] == "http" and not _is_local(scope):
-            await as_problem(ForbiddenError())(scope, receive, send)
+            await as_problem(NotLocalError())(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -16,6 +16,8 @@ from app.storage.index import IndexEntry, TraceIndex, TraceInventory
 _log = logging.getLogger(__name__)
 _BATCH = 64
 _RETRY_S = 5.0
+_PATIENCE_S = 2.0
+"""A comparison that takes no longer is waited for, as it does with a few thousand traces."""
 
 Timer = Callable[[], float]
 Describe = Callable[[str], Described]
@@ -38,6 +40,7 @@ class IndexUpdater:
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._comparison: Iterator[list[str]] | None = None
+        self._comparing_since = 0.0
         self._blocked_until: float | None = None
         self._chores_from = 0.0
         self._is_untidy = False
@@ -64,16 +67,21 @@ class IndexUpdater:
         """Compare the index with all traces, in the background, beside everything else."""
         with self._changed:
             self._comparison = self._differences()
+            self._comparing_since = self._timer()
             self._wake()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the index knows what ``touch`` was told before this call. ``False`` where that takes longer.
 
-        While the index cannot be written, the answer is ``False`` at once.
+        While the index cannot be written, the answer is ``False`` at once. A comparison that has just begun is waited for, too.
         """
         with self._changed:
             ticket = self._dirty.ticket
-            self._changed.wait_for(lambda: self._dirty.is_done(ticket) or self._cannot_go_on(), timeout_s)
+
+            def is_enough() -> bool:
+                return self._dirty.is_done(ticket) and not self._is_comparison_young()
+
+            self._changed.wait_for(lambda: is_enough() or self._cannot_go_on(), timeout_s)
             return self._dirty.is_done(ticket)
 
     def drain(self, timeout_s: float) -> bool:
@@ -104,6 +112,9 @@ class IndexUpdater:
             self._thread = threading.Thread(target=self._run, name="index-updater")
             self._thread.start()
         self._changed.notify_all()
+
+    def _is_comparison_young(self) -> bool:
+        return self._comparison is not None and self._timer() - self._comparing_since < _PATIENCE_S
 
     def _cannot_go_on(self) -> bool:
         return self._is_closed or self._blocked_until is not None

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.errors import DeniedError
+from app.errors import ForbiddenError
 from app.models.events import Event
 from app.models.trace import Consent, Session, TraceStart
 from app.rules.redaction.consent import apply_consent, artifact_allowed
@@ -15,7 +15,7 @@ from app.rules.redaction.policy import RedactionPolicy
 from app.rules.redaction.redact import redact_text
 
 
-class NoConsentError(DeniedError):
+class NoConsentError(ForbiddenError):
     """The session's consent does not cover this content."""
 
     code = "no_consent"

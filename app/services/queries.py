@@ -27,7 +27,10 @@ class QueryService:
             UnavailableError: the index cannot be read now.
         """
         is_fresh = self._updater.flush(self._longest_wait_s)
+        was_caught_up = self._updater.is_caught_up
         page = self._index.find(query)
-        if is_fresh and self._updater.is_caught_up:
-            return page
-        return page.model_copy(update={"complete": False})
+        if was_caught_up and not self._updater.is_caught_up:
+            # it was lost under this very question; a small one is filled again in no time
+            is_fresh = self._updater.flush(self._longest_wait_s)
+            page = self._index.find(query)
+        return page.model_copy(update={"complete": is_fresh and self._updater.is_caught_up})

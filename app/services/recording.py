@@ -18,6 +18,7 @@ from app.models.recording import NewChunk, NewRecording, RecordedArtifact
 from app.models.trace import ArtifactRef, Recorder, Repo, Session, Task, TraceStart
 from app.rules.lifecycle import refuse_append_unless_open
 from app.rules.recording import OUTPUT_REFERENCES, as_event
+from app.rules.redaction.consent import artifact_allowed
 from app.rules.sequence import accept_events
 from app.services.artifacts import ArtifactService, Upload, refuse_another
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
@@ -146,6 +147,7 @@ class RecordingService:
         now, trace_id = self._clock(), head.trace.trace_id
         artifacts, texts = self._keep_artifacts(head, chunk)
         screened = self._intake.screen(_as_events(chunk, texts, head.trace.created_at), consent_of(head.trace.session))
+        withheld = len(chunk.artifacts) - len(artifacts)
         answer: Mapping[str, object] = {}
 
         def accept(head: TraceHead) -> Record | None:
@@ -164,6 +166,7 @@ class RecordingService:
                 "chunk_id": chunk.chunk_id,
                 "events_added": len(chunk.events),
                 "artifacts_added": len(artifacts),
+                **({"artifacts_withheld": withheld} if withheld else {}),
                 "total_events": head.num_events + len(chunk.events),
             }
             return self._record(head, chunk, sha256, key, screened, artifacts, answer, now)
@@ -207,10 +210,12 @@ class RecordingService:
         return receipt.answer
 
     def _keep_artifacts(self, head: TraceHead, chunk: NewChunk) -> tuple[dict[str, ArtifactRef], dict[str, str]]:
-        """Keep the contents. Returns what is to be attached, and the texts by the artifacts' own names, screened."""
+        """Keep the contents that may be kept. Returns what is to be attached, and the screened texts by the chunk's own names."""
         refs: dict[str, ArtifactRef] = {}
         texts: dict[str, str] = {}
         for name, artifact in chunk.artifacts.items():
+            if not artifact_allowed(artifact.type, consent_of(head.trace.session)):
+                continue
             content = _content(name, artifact)
             if artifact.encoding == "utf-8" and artifact.type not in _TREES:
                 texts[name] = self._intake.screen_text(artifact.content)

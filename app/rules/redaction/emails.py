@@ -31,7 +31,7 @@ _NOBODY = frozenset(
 _MADE_UP = re.compile(r"(?:.*\.)?(?:example|test|invalid|localhost|domain|yourdomain|mydomain|mycompany|yourcompany|company)\.")
 _VERSION = re.compile(r"[v^~]?[0-9]+(?:\.|$)|[0-9]x\.")
 _AUTHORITY = re.compile(r"://[^\s/?#\"'<>]*$")
-_REMOTE = re.compile(r":[A-Za-z0-9._~/-]*(?:/|\.git)")
+_REMOTE = re.compile(r":(?:[A-Za-z0-9._~/-]|\[REDACTED:[a-z_]+\])*(?:/|\.git)")
 
 
 def find_email(text: str, place: int) -> Found | None:

@@ -120,7 +120,10 @@ def _disjoint(found: list[tuple[Span, int]]) -> list[Span]:
             merged.append((span, rank))
         elif (end := max(last.end, span.end)) > last.end or rank < last_rank:
             named = span if rank < last_rank else last
-            merged[-1] = (Span(last.start, end, named.kind, named.continued and last.continued), min(rank, last_rank))
+            merged[-1] = (
+                Span(last.start, end, named.kind, named.continued and last.continued, last.lead),
+                min(rank, last_rank),
+            )
     return [span for span, _ in merged]
 
 
@@ -130,7 +133,7 @@ def _clear_of_markers(text: str, spans: list[Span]) -> list[Span]:
     starts, ends = [start for start, _ in markers], [end for _, end in markers]
 
     def is_clear(span: Span) -> bool:
-        nearest = bisect_left(ends, span.start)
+        nearest = bisect_left(ends, span.start - span.lead)
         return nearest == len(starts) or starts[nearest] > span.end
 
     return [span for span in spans if is_clear(span)]

@@ -23,6 +23,8 @@ class Span(NamedTuple):
     kind: str
     continued: bool = False
     """The secret began in an earlier span: a further line of the same key."""
+    lead: int = 0
+    """How many characters before ``start`` gave it away. What a marker touches there was cut off by it."""
 
 
 class Found(NamedTuple):
@@ -76,7 +78,7 @@ def by_pattern(
         if match is None or (accept is not None and not accept(match)):
             return None
         start, end = match.span("secret")
-        return Found((Span(start, end, kind),), match.end())
+        return Found((Span(start, end, kind, lead=start - match.start()),), match.end())
 
     return find
 

@@ -193,7 +193,7 @@ def test_a_cursor_belongs_to_its_query(index: SqliteTraceIndex) -> None:
     assert found(index, cursor=cursor, limit=2) == ["t-1", "t-0"]
     for other in ({"status": "open"}, {"sort": "score"}, {"descending": False}, {"q": "x"}):
         with pytest.raises(InvalidError, match="belongs to another query"):
-            index.find(TraceQuery(cursor=cursor, **other))  # type: ignore[arg-type]
+            index.find(TraceQuery(cursor=cursor, **other))
 
 
 def test_an_altered_cursor_is_refused() -> None:

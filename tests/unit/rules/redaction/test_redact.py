@@ -102,3 +102,9 @@ def test_many_keys_that_never_end_are_read_once() -> None:
     redacted = redact_text(text)
 
     assert redacted.text.count("[REDACTED:private_key]") == MEGABYTE // 33
+
+
+def test_what_a_marker_cut_off_is_not_taken_for_a_new_beginning() -> None:
+    text = redact_text("AKIA" + "BQA4EIE2C2QOUN5G" + "/home/alice", RULES).text
+
+    assert redact_text(text, RULES).text == text == "[REDACTED:aws_access_key_id]/home/alice"
