@@ -10,9 +10,10 @@ from datetime import timedelta
 
 from app.dispatch.threads import ThreadDispatcher
 from app.errors import InvalidError, SettingsError
+from app.models.qa import JudgeIdentity
 from app.qa.base import Judge, Sandbox
 from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
-from app.qa.judge.modes import JudgeMode, make_judge
+from app.qa.judge.modes import DecliningJudge, JudgeMode, make_judge
 from app.qa.judge.rubric import load_reasoning_rubric
 from app.qa.pipeline import QAPipeline
 from app.qa.sandbox.docker_sandbox import DockerSandbox
@@ -91,18 +92,16 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     sandbox.sweep()
     limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
     index = SqliteTraceIndex(layout.index)
-    updater = IndexUpdater(lambda trace_id: describe(store.load(trace_id)), store, index)
+    updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
     store.watch(updater.touch, updater.grew)
-    updater.catch_up()
     intake, keys = Intake(_redaction_policy(settings)), RequestKeys()
     ingest = IngestService(store, intake, keys, utc_now, new_uuid)
     artifacts = ArtifactService(store, blobs, limits)
     dispatcher = ThreadDispatcher(settings.max_parallel_finalizes)
-    pipeline = QAPipeline(sandbox, _judges(settings), settings.judge, utc_now)
+    pipeline = QAPipeline(sandbox, _judges(settings), settings.judge, _judge_of_large_traces(settings), utc_now)
     finder = WorkspaceFinder(blobs, settings.repos_dir, limits)
-    finalize = FinalizeService(store, pipeline, finder.find, dispatcher, signer, utc_now)
+    finalize = FinalizeService(store, pipeline, finder.find, dispatcher, signer, utc_now, settings.max_judged_bytes)
     lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
-    finalize.resume()
 
     def close() -> None:
         dispatcher.close()
@@ -110,7 +109,7 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         index.close()
         lock.release()
 
-    return Application(
+    application = Application(
         ingest=ingest,
         recording=RecordingService(store, ingest, artifacts, finalize.submit, intake, keys, utc_now, lifetime),
         traces=TraceService(store, blobs, signer, utc_now),
@@ -121,6 +120,13 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         public_keys=lambda: _public_keys(layout),
         close=close,
     )
+    try:
+        finalize.resume()
+        updater.catch_up()
+    except BaseException:
+        close()
+        raise
+    return application
 
 
 def _public_keys(layout: Layout) -> dict[str, str]:
@@ -167,6 +173,13 @@ def _judges(settings: Settings) -> dict[str, Judge]:
     modes: tuple[JudgeMode, ...] = ("auto", "llm", "heuristic", "off")
     rubric = load_reasoning_rubric()
     return {mode: make_judge(mode, rubric, _llm_config(settings)) for mode in modes}
+
+
+def _judge_of_large_traces(settings: Settings) -> Judge:
+    """Declines: a judge holds the whole trace in memory."""
+    identity = JudgeIdentity(kind="heuristic", name="none", version="1")
+    reason = f"too_large: the trace is larger than MAX_JUDGED_BYTES ({settings.max_judged_bytes})"
+    return DecliningJudge(load_reasoning_rubric(), identity, "skipped", reason, utc_now)
 
 
 def _llm_config(settings: Settings) -> LLMConfig | None:

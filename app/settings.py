@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     max_tree_files: Annotated[int, Field(gt=0)] = 50_000
     """Most files and folders in a workspace."""
     body_timeout_s: Annotated[float, Field(gt=0)] = 30
-    """Longest silence within a request body."""
+    """How long a request body may take, and the head of a request; a body gets a second more for every 8 KiB that came."""
 
     runner_image: str = "pr-telemetry-runner:1"
     """Container image that tests run in. It is never pulled."""
@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     """Any endpoint that speaks the OpenAI chat completions API."""
     judge_model: str = "gpt-4o-mini"
     judge_temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    max_judged_bytes: Annotated[int, Field(gt=0)] = 64 * MIB
+    """Largest trace whose reasoning is judged; larger ones are tested, sealed and handed out all the same."""
     judge_timeout_s: Annotated[float, Field(gt=0)] = 30
     """Longest wait for one answer of the model."""
     judge_deadline_s: Annotated[float, Field(gt=0)] = 60

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from app.errors import ArtifactNotFoundError, TraceDeletedError, TraceExistsError, TraceNotFoundError
 from app.models.base import STORED
+from app.models.events import Event
 from app.models.qa import ImageRef, Limits
 from app.models.trace import Trace
 from app.qa.base import RunResult, RunSpec, SandboxState
@@ -57,6 +58,10 @@ class MemoryTraceStore:
 
     def load(self, trace_id: str) -> Trace:
         return Trace.model_validate_json(b"".join(self.read(trace_id).blocks), context=STORED)
+
+    def scan(self, trace_id: str) -> tuple[Trace, Iterator[Event]]:
+        trace = self.load(trace_id)
+        return trace.model_copy(update={"events": ()}), iter(trace.events)
 
     def read(self, trace_id: str) -> StoredDocument:
         with self._lock:

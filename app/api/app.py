@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api import artifacts, documents, health, jobs, listing, recording
+from app.api.compression import CompressedAnswers, CompressedRequests
 from app.api.middleware import BodyGate, LoopbackOnly
 from app.api.problems import install_problem_handlers
 from app.api.schemas import install_openapi
@@ -25,7 +26,6 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        configure_logging(settings.log_level, settings.log_format)
         application = await to_thread.run_sync(build, settings)
         app.state.application = application
         try:
@@ -34,11 +34,15 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
             await to_thread.run_sync(application.close)
 
     app = FastAPI(title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    configure_logging(settings.log_level, settings.log_format)
     app.state.settings = settings
     for router in (health.router, listing.router, documents.router, artifacts.router, recording.router, jobs.router):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
+    # the last one added is the first to see a request
+    app.add_middleware(CompressedAnswers)
+    app.add_middleware(CompressedRequests, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(
         BodyGate,
         max_body_bytes=settings.max_body_bytes,

@@ -47,12 +47,14 @@ async def json_body(request: Request) -> bytes:
     Raises:
         UnsupportedMediaTypeError: it says that it is something else.
     """
+    body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+    # a client that sends nothing may still announce a form
+    if body and media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(
             f"This address takes JSON; the body says it is {media_type}. Send Content-Type: application/json"
         )
-    return await request.body()
+    return body
 
 
 def body_chunks(request: Request) -> Iterator[bytes]:
@@ -93,6 +95,9 @@ def parse_body(model: type[Model], body: bytes) -> Model:
 
 def _as_error(model: type[BaseModel], error: ValidationError) -> PRTelemetryError:
     details = error.errors(include_url=False, include_input=False, include_context=False)
+    if any(detail["loc"][:1] == ("events",) and len(detail["loc"]) > 1 for detail in details):
+        # where no event is valid, their number is no fault of its own
+        details = [detail for detail in details if not _is_empty(detail)]
     faults = [Fault(_place(detail["loc"]), detail["msg"]) for detail in details]
     kinds = {detail["type"] for detail in details}
     sentence = describe_faults(faults)
@@ -105,7 +110,11 @@ def _as_error(model: type[BaseModel], error: ValidationError) -> PRTelemetryErro
 
 
 def _is_empty_or_unknown(detail: ErrorDetails) -> bool:
-    return detail["type"] == "union_tag_invalid" or (detail["type"] == "too_short" and detail["loc"] == ("events",))
+    return detail["type"] == "union_tag_invalid" or _is_empty(detail)
+
+
+def _is_empty(detail: ErrorDetails) -> bool:
+    return detail["type"] == "too_short" and detail["loc"] == ("events",)
 
 
 def _place(loc: Sequence[str | int]) -> tuple[str | int, ...]:

@@ -10,10 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.middleware import ARTIFACT_PATH
 from app.api.problems import as_problem
 from app.errors import MalformedError, TooLargeError, UnsupportedMediaTypeError
 
-_ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
 _GZIP = frozenset({"gzip", "x-gzip"})
 _SMALLEST_ANSWER_BYTES = 1024
 _LEVEL = 5
@@ -160,7 +160,7 @@ class Gunzip:
 
 
 def _is_artifact(scope: Scope) -> bool:
-    return scope["method"] in ("PUT", "GET", "HEAD") and _ARTIFACT_PATH.match(scope["path"]) is not None
+    return scope["method"] in ("PUT", "GET", "HEAD") and ARTIFACT_PATH.match(scope["path"]) is not None
 
 
 def _asks_for_stream(scope: Scope) -> bool:

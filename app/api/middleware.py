@@ -11,9 +11,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import as_problem
-from app.errors import NotLocalError, MalformedError, PRTelemetryError, SlowClientError, TooLargeError
+from app.errors import MalformedError, NotLocalError, PRTelemetryError, SlowClientError, TooLargeError
 
-_ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
+ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
 _SLOWEST_BYTES_PER_S = 8 * 1024
 
 
@@ -35,7 +35,7 @@ class BodyGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_artifact = scope["method"] == "PUT" and _ARTIFACT_PATH.match(scope["path"]) is not None
+        is_artifact = scope["method"] == "PUT" and ARTIFACT_PATH.match(scope["path"]) is not None
         limit = self._max_artifact_bytes if is_artifact else self._max_body_bytes
         try:
             _refuse_announced(Headers(scope=scope).get("content-length"), limit)

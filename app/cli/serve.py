@@ -14,6 +14,7 @@ from app.api.connections import guarded_protocol
 from app.bootstrap import build_application
 from app.errors import SettingsError
 from app.settings import Settings, check_settings, load_settings
+from app.utils.logger import configure_logging
 
 
 @click.command("serve")
@@ -45,6 +46,7 @@ def server_config(settings: Settings, **more: Any) -> uvicorn.Config:
         SettingsError: another process owns the data directory.
         UnavailableError: the data directory cannot be used.
     """
+    configure_logging(settings.log_level, settings.log_format)
     application = build_application(settings)
     app = create_app(settings, lambda _: application)
     options: dict[str, Any] = {"log_level": "warning", "server_header": False, "timeout_keep_alive": 15, **more}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 STORED = {"source": "store"}
@@ -24,6 +24,10 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader understands alike (RFC 7493, section 2.2)."""
 
 
+SafeInteger = Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+
+
 def _interoperable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     waiting: list[JsonValue] = [value]
     while waiting:
@@ -34,8 +38,8 @@ def _interoperable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
             waiting.extend(item)
         elif isinstance(item, float) and not math.isfinite(item):
             raise PydanticCustomError("not_json", "NaN and Infinity are not JSON")
-        elif isinstance(item, int) and abs(item) > MAX_SAFE_INTEGER:
-            raise PydanticCustomError("not_interoperable", "Integers beyond 2^53-1 are not read alike; send a string")
+        elif isinstance(item, int | float) and abs(item) > MAX_SAFE_INTEGER:
+            raise PydanticCustomError("not_interoperable", "Numbers beyond 2^53-1 are not read alike; send a string")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.models.base import EventId, JsonObject, ServerOwned, Sha256, ShortText, Value
+from app.models.base import MAX_SAFE_INTEGER, Count, EventId, JsonObject, SafeInteger, ServerOwned, Sha256, ShortText, Value
 from app.models.paths import RepoPath
 
 
@@ -48,10 +48,10 @@ class TerminalCommandData(EventData):
     """A command was run in a terminal."""
 
     command: Annotated[str, Field(min_length=1)]
-    exit_code: int | None
+    exit_code: SafeInteger | None
     """``null`` where the source does not state it."""
     output: str
-    duration_ms: Annotated[int | float, Field(ge=0)] | None
+    duration_ms: Annotated[int | float, Field(ge=0, le=MAX_SAFE_INTEGER)] | None
     """``null`` where the source does not state it."""
     cwd: str | None = None
     stdout_ref: str | None = None
@@ -70,8 +70,8 @@ class TestResultData(EventData):
     failed_tests: tuple[str, ...] = ()
     framework: ShortText | None = None
     selection: str | tuple[str, ...] | None = None
-    num_passed: Annotated[int, Field(ge=0)] | None = None
-    num_failed: Annotated[int, Field(ge=0)] | None = None
+    num_passed: Count | None = None
+    num_failed: Count | None = None
     report_ref: str | None = None
 
 
@@ -165,4 +165,5 @@ Event = Annotated[
 ]
 """One event of a session, told apart by ``event_type``."""
 
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])

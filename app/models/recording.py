@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from app.models.base import ArtifactName, EventId, JsonObject, Sha256, ShortText, Value
+from app.models.base import MAX_SAFE_INTEGER, ArtifactName, Count, EventId, JsonObject, SafeInteger, Sha256, ShortText, Value
 from app.models.commands import TestCommand
 from app.models.paths import RepoPath
 from app.models.trace import Consent, Environment
@@ -34,7 +34,7 @@ class NewRecording(Value):
 
 class _Recorded(Value):
     id: EventId
-    seq: int | None = None
+    seq: SafeInteger | None = None
     """The recorder's own count."""
     ts_client_s: float | int | None = None
     """Seconds since 1970, or, below 100,000,000, since the session was created."""
@@ -73,7 +73,7 @@ class RecordedEdit(_Recorded):
     diff_unified: str
     buffer_hash_before: Sha256 | None = None
     buffer_hash_after: Sha256 | None = None
-    edit_bytes: int | None = None
+    edit_bytes: SafeInteger | None = None
     language: ShortText | None = None
     snapshot_after: str | None = None
 
@@ -83,8 +83,8 @@ class RecordedCommand(_Recorded):
 
     type: Literal["cmd_run"]
     cmd: Annotated[str, Field(min_length=1)]
-    exit_code: int | None = None
-    duration_ms: Annotated[float | int, Field(ge=0)] | None = None
+    exit_code: SafeInteger | None = None
+    duration_ms: Annotated[float | int, Field(ge=0, le=MAX_SAFE_INTEGER)] | None = None
     output: str | None = None
     cwd: str | None = None
     stdout_ref: str | None = None
@@ -100,8 +100,8 @@ class RecordedTestRun(_Recorded):
     test_command: str | None = None
     framework: ShortText | None = None
     selection: str | tuple[str, ...] | None = None
-    num_passed: Annotated[int, Field(ge=0)] | None = None
-    num_failed: Annotated[int, Field(ge=0)] | None = None
+    num_passed: Count | None = None
+    num_failed: Count | None = None
     failed_tests: tuple[str, ...] = ()
     tests_passed: bool | None = None
     summary: str | None = None
@@ -162,7 +162,7 @@ class NewChunk(Value):
     """A piece of a session. The same piece again is stored once."""
 
     chunk_id: ChunkId
-    chunk_seq: Annotated[int, Field(ge=0)]
+    chunk_seq: Count
     """Counted from 0 or 1, without gaps."""
     events: tuple[RecordedEvent, ...] = ()
     artifacts: dict[ArtifactName, RecordedArtifact] = {}

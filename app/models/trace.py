@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.models.base import ArtifactName, EventId, JsonObject, NotForClients, Sha256, ShortText, TraceId, Value
+from app.models.base import (
+    MAX_SAFE_INTEGER,
+    ArtifactName,
+    EventId,
+    JsonObject,
+    NotForClients,
+    Sha256,
+    ShortText,
+    TraceId,
+    Value,
+)
 from app.models.commands import TestCommand
 from app.models.events import Event
 from app.models.integrity import Integrity
@@ -76,7 +86,7 @@ class ClientClock(Value):
     """The clock that timestamps were read from."""
 
     tz: ShortText | None = None
-    start_unix_s: float | None = None
+    start_unix_s: Annotated[float, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)] | None = None
 
 
 class Recorder(Value):

@@ -22,6 +22,8 @@ class QARequest:
     """Instead of the trace's own."""
     judge: str | None = None
     """Which judge; the server's own choice where it is left out."""
+    is_whole: bool = True
+    """Otherwise the trace holds its edits alone, being too large to be judged."""
 
 
 def no_progress(stage: str) -> None:
@@ -31,10 +33,11 @@ def no_progress(stage: str) -> None:
 class QAPipeline:
     """Verifies, then judges. What stands in the way of one never touches the other."""
 
-    def __init__(self, sandbox: Sandbox, judges: dict[str, Judge], default_judge: str, clock: Clock) -> None:
+    def __init__(self, sandbox: Sandbox, judges: dict[str, Judge], default_judge: str, too_large: Judge, clock: Clock) -> None:
         self._verifier = Verifier(sandbox, clock)
         self._judges = judges
         self._default_judge = default_judge
+        self._too_large = too_large
         self._clock = clock
 
     def run(self, request: QARequest, progress: Progress = no_progress) -> QAResults:
@@ -45,7 +48,7 @@ class QAPipeline:
             trace, request.workspaces, request.test_command or trace.repo.test_command, progress
         )
         progress("judgement")
-        judge = self._judges[request.judge or self._default_judge]
+        judge = self._judges[request.judge or self._default_judge] if request.is_whole else self._too_large
         judgements = judge.judge(Evidence(trace, verification))
         outcome = reasoning_outcome(judgements)
         shown = verification.after or verification.before

@@ -80,7 +80,9 @@ def commit_tree(repository: Path, commit: str, limits: ArchiveLimits) -> Archive
     Raises:
         TreeError: the repository does not have the commit.
     """
-    found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    found = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
+    if b"dubious ownership" in found.stderr:
+        raise TreeError("git refuses the configured repository, because another user owns it (see git's safe.directory)")
     if found.returncode != 0:
         raise TreeError(f"the configured repository has no commit {commit}")
     sha = found.stdout.decode().strip()

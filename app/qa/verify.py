@@ -179,6 +179,9 @@ def _as_test_run(which: str, result: RunResult, framework: Framework, paths: set
         output_snippet=_snippet(result),
         output_bytes=result.output_bytes,
     )
+    output = result.output_head + result.output_tail
+    if run.outcome == "completed" and framework.nothing_ran is not None and framework.nothing_ran.search(output):
+        return run.model_copy(update={"outcome": "could_not_run", "reason": f"{framework.name} found no test to run"})
     if run.outcome != "completed" or framework.report is None:
         return run
     return run.model_copy(update=_read_report(result, framework, framework.report, paths))

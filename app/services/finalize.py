@@ -38,6 +38,7 @@ class FinalizeService:
         dispatcher: Dispatcher,
         signer: Signer,
         clock: Clock,
+        max_judged_bytes: int,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
@@ -45,6 +46,7 @@ class FinalizeService:
         self._dispatcher = dispatcher
         self._signer = signer
         self._clock = clock
+        self._max_judged_bytes = max_judged_bytes
         self._running: set[str] = set()
         self._guard = threading.Lock()
 
@@ -98,11 +100,22 @@ class FinalizeService:
         return JobStatus(job_id=job_id, trace_id=trace_id, status="running" if status == "finalizing" else "done")
 
     def _run(self, job: QAJob) -> Trace:
-        trace = self._store.load(job.trace_id)
-        results = self._pipeline.run(QARequest(trace, self._find_workspaces(trace), job.test_command, job.judge))
+        trace, is_whole = self._load_bounded(job.trace_id)
+        request = QARequest(trace, self._find_workspaces(trace), job.test_command, job.judge, is_whole=is_whole)
+        results = self._pipeline.run(request)
         done = self._store.update(job.trace_id, lambda closed, chain: self._with_results(closed, chain, results))
         _log.info("trace finalized", extra={"trace_id": job.trace_id, "verdict": results.verification.verdict})
         return done
+
+    def _load_bounded(self, trace_id: str) -> tuple[Trace, bool]:
+        """The trace, whole; or, where it is too large to be judged, with the edits alone, which are all that testing needs."""
+        document = self._store.read(trace_id)
+        document.close()
+        if document.size_bytes is None or document.size_bytes <= self._max_judged_bytes:
+            return self._store.load(trace_id), True
+        trace, events = self._store.scan(trace_id)
+        edits = tuple(event for event in events if event.event_type == "code_edit")
+        return trace.model_copy(update={"events": edits}), False
 
     def _closed(self, trace: Trace, chain: bytes) -> Trace:
         return self._sealed(trace.model_copy(update={"status": "finalizing"}), chain)

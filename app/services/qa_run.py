@@ -25,9 +25,8 @@ class WorkspaceFinder:
         """The trees that are known. What was uploaded with the trace comes before the operator's repository."""
         final = self._tree(trace.artifacts.get("final_workspace"))
         base: Tree | None = self._tree(trace.artifacts.get("workspace"))
-        origin = "the trace's workspace artifact" if base is not None else "the trace's final_workspace artifact"
-        if base is not None and final is not None:
-            origin = "the trace's workspace and final_workspace artifacts"
+        given = [name for name, tree in (("workspace", base), ("final_workspace", final)) if tree is not None]
+        origin = f"the trace's {' and '.join(given)} artifact{'s' * (len(given) > 1)}" if given else "nowhere"
         problem = None
         if base is None:
             try:

@@ -210,7 +210,7 @@ class RecordingService:
         return receipt.answer
 
     def _keep_artifacts(self, head: TraceHead, chunk: NewChunk) -> tuple[dict[str, ArtifactRef], dict[str, str]]:
-        """Keep the contents that may be kept. Returns what is to be attached, and the screened texts by the chunk's own names."""
+        """Keep the contents that may be kept. Returns what is to be attached, and the screened texts by their own names."""
         refs: dict[str, ArtifactRef] = {}
         texts: dict[str, str] = {}
         for name, artifact in chunk.artifacts.items():

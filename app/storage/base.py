@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Literal, Protocol
 
+from app.models.events import Event
 from app.models.trace import ArtifactRef, Metrics, Trace
 from app.rules.sequence import AcceptedEvent
 
@@ -121,6 +122,15 @@ class TraceStore(Protocol):
         Raises:
             TraceNotFoundError: no trace has this id.
             TraceDeletedError: it has been deleted.
+        """
+        ...
+
+    def scan(self, trace_id: str) -> tuple[Trace, Iterator[Event]]:
+        """The trace without events, and its events one by one, by timestamp, then by arrival, as they were at the call.
+
+        Raises:
+            TraceNotFoundError: no trace has this id.
+            CorruptError: what is on disk is not a trace; also while the events are read.
         """
         ...
 

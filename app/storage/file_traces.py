@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from app.errors import CorruptError, TraceDeletedError, TraceExistsError, TraceNotFoundError
 from app.models.base import STORED
+from app.models.events import EVENT, Event
 from app.models.trace import Trace
 from app.storage.base import Accept, Receipt, Record, StoredDocument, TraceHead
 from app.storage.codec import decode_record, encode_record, render_document
@@ -89,13 +90,17 @@ class FileTraceStore:
         with self._held(trace_id) as slot, disk_errors():
             return self._look(trace_id, slot).head()
 
+    def scan(self, trace_id: str) -> tuple[Trace, Iterator[Event]]:
+        """See ``TraceStore.scan``."""
+        with self._snapshot(trace_id) as (files, known):
+            trace = known.head().current()
+            in_document = known.last_seq_in_document
+        return trace, _parsed(files, in_document)
+
     def load(self, trace_id: str) -> Trace:
         """See ``TraceStore.load``."""
-        content = b"".join(self.read(trace_id).blocks)
-        try:
-            return Trace.model_validate_json(content, context=STORED)
-        except ValueError as error:
-            raise CorruptError(f"The document of trace {trace_id} is not a trace", trace_id=trace_id) from error
+        trace, events = self.scan(trace_id)
+        return trace.model_copy(update={"events": tuple(events)})
 
     def read(self, trace_id: str) -> StoredDocument:
         """See ``TraceStore.read``."""
@@ -131,9 +136,9 @@ class FileTraceStore:
             if changed.status == "finalizing":
                 replace_file(self._layout.marker(trace_id), b"")
             self._rewrite(trace_id, slot, changed)
+            self._on_change(trace_id)
             if changed.status != "finalizing":
                 self._layout.marker(trace_id).unlink(missing_ok=True)
-        self._on_change(trace_id)
         return changed
 
     def delete(self, trace_id: str, tombstone: Mapping[str, str]) -> None:
@@ -283,6 +288,15 @@ def _etag(trace: Trace) -> str:
     """Made of what changes with every change: a trace that was deleted and made anew has another ``created_at``."""
     said = f"{trace.trace_id} {trace.created_at.isoformat()} {trace.revision}"
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+
+
+def _parsed(files: TraceFiles, last_seq_in_document: int) -> Iterator[Event]:
+    with closing(files), disk_errors():
+        for place in files.places(last_seq_in_document):
+            try:
+                yield EVENT.validate_json(files.read_at(place), context=STORED)
+            except ValueError as error:
+                raise CorruptError(f"An event of trace {files.trace_id} is not one", trace_id=files.trace_id) from error
 
 
 def _until_done(files: TraceFiles, blocks: Iterator[bytes]) -> Iterator[bytes]:

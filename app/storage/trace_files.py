@@ -77,7 +77,7 @@ class TraceFiles:
             yield line, decode_record(line.payload)
 
     def places(self, after_document: int) -> list[Place]:
-        """Where every event lies, in reading order. The document has the journal's events up to the ``seq`` ``after_document``."""
+        """Where every event lies, in reading order. The journal's events up to ``seq`` ``after_document`` are passed over."""
         found = [_place(line, offset, in_journal=False) for offset, line in self.document_events()]
         for line, record in self.records():
             for offset, event in zip(record.offsets, record.events, strict=True):

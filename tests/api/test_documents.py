@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -249,3 +251,70 @@ def test_traces_survive_a_restart(settings: Settings, sandbox: ScriptedSandbox) 
     with a_server(settings, sandbox) as second:
         assert second.get("/traces/t-1").json()["events"][0]["data"]["content"] == "kept"
         assert second.post("/traces/t-1/events", json={"events": [a_thought()]}).json()["appended_events"] == 1
+
+
+def test_a_malformed_event_is_422_and_alone_named(client: TestClient) -> None:
+    client.post("/traces", json=a_session())
+
+    body = is_problem(client.post("/traces/t-1/events", json={"events": [an_event("reasoning_step")]}), 422)
+
+    assert [error["loc"] for error in body["errors"]] == [["events", 0, "data", "content"]]
+
+
+def test_an_empty_body_needs_no_media_type(client: TestClient) -> None:
+    client.post("/traces", json=a_session())
+
+    answer = client.post("/traces/t-1/finalize", headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("number", ["1e20", "-1e20", "9007199254740993"])
+def test_numbers_that_are_not_read_alike_everywhere_are_refused(client: TestClient, number: str) -> None:
+    command = an_event("terminal_command", command="x", output="", exit_code="N", duration_ms=1)
+    for event in (a_thought(extra={"x": "N"}), command):
+        body = json.dumps(a_session(events=[event])).replace('"N"', number)
+        is_problem(client.post("/traces", content=body), 422)
+
+
+def test_a_trace_that_was_deleted_says_so(client: TestClient, settings: Settings) -> None:
+    client.post("/traces", json=a_session(events=[a_thought("private")]))
+    client.put("/traces/t-1/artifacts/log", content=b"private")
+
+    assert client.delete("/traces/t-1").status_code == 204
+
+    for answer in (client.get("/traces/t-1"), client.delete("/traces/t-1"), client.post("/traces", json=a_session())):
+        assert is_problem(answer, 410, "was deleted at")["code"] == "trace_deleted"
+    assert client.get("/traces").json()["traces"] == []
+    left = [path for path in settings.data_dir.rglob("*") if path.is_file() and b"private" in path.read_bytes()]
+    assert left == []
+
+
+def test_events_are_paged_in_order_of_arrival(client: TestClient) -> None:
+    client.post("/traces", json=a_session(events=[a_thought(str(number), minute=-number) for number in range(5)]))
+
+    first = client.get("/traces/t-1/events", params={"limit": 3}).json()
+    second = client.get("/traces/t-1/events", params={"limit": 3, "after": first["next_after"]}).json()
+
+    assert [event["data"]["content"] for event in first["events"] + second["events"]] == ["0", "1", "2", "3", "4"]
+    assert second["next_after"] is None
+    is_problem(client.get("/traces/t-1/events", params={"limit": 0}), 422)
+
+
+def test_a_checkpoint_is_signed_and_its_key_is_public(client: TestClient) -> None:
+    client.post("/traces", json=a_session(events=[a_thought()]))
+
+    checkpoint = client.get("/traces/t-1/checkpoint").json()
+
+    assert checkpoint["count"] == 1
+    assert checkpoint["signature"]["key_id"] in client.get("/keys").json()
+
+
+def test_compressed_bodies_and_answers(client: TestClient) -> None:
+    body = gzip.compress(json.dumps(a_session(events=[a_thought("x" * 5000)])).encode())
+
+    assert client.post("/traces", content=body, headers={"Content-Encoding": "gzip"}).status_code == 201
+    answer = client.get("/traces/t-1", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    bomb = gzip.compress(b" " * 20_000_000)
+    is_problem(client.post("/traces", content=bomb, headers={"Content-Encoding": "gzip"}), 413)

@@ -120,7 +120,7 @@ def test_the_bytes_that_were_accepted_are_the_bytes_that_are_kept(store: TraceSt
     kept: list[AcceptedEvent] = []
 
     def accept(head: TraceHead) -> Record:
-        record = accepting(a_thought("ü\u2028\\ \x7f", extra={"b": [1.5, -0.0, 1e21], "a": None}))(head)
+        record = accepting(a_thought("ü\u2028\\ \x7f", extra={"b": [1.5, -0.0, 1e-7, 2.0], "a": None}))(head)
         assert record is not None
         kept.extend(record.events)
         return record

@@ -60,8 +60,12 @@ def a_server_process(data_dir: Path, **settings: str) -> Iterator[Server]:
     )
     assert process.stderr is not None
     try:
-        address = re.search(r"http://([\d.]+):(\d+)", process.stderr.readline())
-        assert address is not None, process.stderr.read()
+        said, address = "", None
+        while address is None:
+            line = process.stderr.readline()
+            assert line, f"the server did not start: {said}"
+            said += line
+            address = re.search(r"listens on http://([\d.]+):(\d+)", line)
         server = Server(process, address[1], int(address[2]))
         with httpx.Client() as probe:
             probe.get(f"{server.url}/health", timeout=60)

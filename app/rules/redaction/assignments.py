@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from app.rules.redaction.literals import is_bare_literal, is_config_value, is_quoted_password, is_quoted_secret
-from app.rules.redaction.rule import Finder, Found, Span
+from app.rules.redaction.rule import UNPRINTED, Finder, Found, Span
 
 NAMES_OF_PASSWORDS = r"(?:pass(?:word|wd|phrase|(?<=[_-]pass))|pwd)"
 NAMES_OF_SECRETS = (
@@ -19,8 +19,8 @@ _ANNOTATION = (
 )
 _OPERATOR = r"[ \t]{0,16}(?P<operator>=>|:=|=(?!=)|:(?!:)|>)[ \t]{0,16}"
 _OPTION = r"(?P<option>[ \t]{1,4})"
-_QUOTED = r"""[bru]?(?P<quote>\\{0,3}["'`])(?P<quoted>[^"'`\s\\]{4,256})(?P=quote)"""
-_BARE = r"""(?P<bare>[^\s"'`,;&<>(){}\[\]|\\]{6,256})(?P<following>[^\n]?)"""
+_QUOTED = rf"""[bru]?(?P<quote>\\{{0,3}}["'`])(?P<quoted>[^"'`{UNPRINTED}\\]{{4,256}})(?P=quote)"""
+_BARE = rf"""(?P<bare>[^{UNPRINTED}"'`,;&<>(){{}}\[\]|\\]{{6,256}})(?P<following>[^\n]?)"""
 _OPTION_NAME = re.compile(r"(?:^|[\s\"'])--[A-Za-z-]{0,30}$")
 _END_OF_VALUE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|$)|\\[nr]|[\"'`]")
 

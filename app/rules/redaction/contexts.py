@@ -7,13 +7,17 @@ import re
 from app.rules.redaction.assignments import NAMES_OF_PASSWORDS, NAMES_OF_SECRETS, assigned
 from app.rules.redaction.emails import find_email
 from app.rules.redaction.literals import is_placeholder, looks_issued
-from app.rules.redaction.rule import BOUNDARY, Rule, by_pairs, by_pattern
+from app.rules.redaction.rule import BOUNDARY, UNPRINTED, Rule, by_pairs, by_pattern
 
 _PLACEHOLDER_PASSWORD = re.compile(
     r"^(?:pass|passw(?:or)?d|pwd|secret|token|credentials?|(.)\1+)$|changeme|your_|xxx|\*\*|\$\{|\.\.\.|…"
 )
 _COOKIE_ATTRIBUTES = ("path", "expires", "domain", "max-age", "samesite", "version", "priority")
-_PAIR = r"(?P<name>[!#$%&'*+.^_`|~A-Za-z0-9-]{1,64})=\"?(?P<secret>[^\s;\"',\\\[\]]{1,4096})\"?(?:;[ \t]?|(?=[\s\"'\\]|$))"
+_PAIR = (
+    r"(?P<name>[!#$%&'*+.^_`|~A-Za-z0-9-]{1,64})=\"?"
+    rf"(?P<secret>[^{UNPRINTED};\"',\\\[\]]{{1,4096}})"
+    r"\"?(?:;[ \t]?|(?=[\s\"'\\]|$))"
+)
 
 
 def _is_issued(match: re.Match[str]) -> bool:
@@ -50,7 +54,8 @@ CONTEXT_RULES: tuple[Rule, ...] = (
         ("://",),
         by_pattern(
             "url_password",
-            r"://(?:(?P<user>[^\s:/?#@\[\]\"'`<>\\]{0,128}):)?(?P<secret>[^\s/?#@\[\]\"'`<>\\]{1,256})@(?=[A-Za-z0-9_$\[{(<%-])",
+            rf"://(?:(?P<user>[^{UNPRINTED}:/?#@\[\]\"'`<>\\]{{0,128}}):)?"
+            rf"(?P<secret>[^{UNPRINTED}/?#@\[\]\"'`<>\\]{{1,256}})@(?=[A-Za-z0-9_$\[{{(<%-])",
             accept=_is_url_password,
         ),
     ),

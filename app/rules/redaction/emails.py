@@ -11,7 +11,8 @@ _LOCAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 _LONGEST_LOCAL = 64
 _LONGEST_CONTEXT = 256
 _DOMAIN = re.compile(
-    r"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,5})([A-Za-z]{2,12})(?![A-Za-z0-9_(\[@-]|\.[A-Za-z0-9_])", re.ASCII
+    r"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,5})([A-Za-z]{2,12})(?![A-Za-z0-9_(\[@-]|\.[A-Za-z0-9_\[])",
+    re.ASCII,
 )
 _GENERIC = (
     r"com|net|org|edu|gov|mil|int|info|biz|name|pro|dev|app|io|ai|cloud|tech|online|site|store|blog|email|xyz|"

@@ -15,7 +15,10 @@ KIND = "private_key"
 _HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _BREAK = re.compile(r"(?:\\{1,4}[rn]){1,2}|[ \t]{0,8}[\"'`,;+]{0,3}[ \t\\]{0,4}\r?\n")
 _BEFORE = re.compile(r"(?<=\n)[+\- ]?[ \t>#*|\"'`]{0,80}", re.ASCII)
-_BODY = re.compile(r"(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n\r\\\"'\]]{0,200}|[A-Za-z0-9+/=]{1,8192}", re.ASCII)
+_BODY = re.compile(
+    r"(?:Proc-Type|DEK-Info|Version|Comment|Hash):[\x20-\x21\x23-\x26\x28-\x5a\x5e-\x7e]{0,200}|[A-Za-z0-9+/=]{1,8192}",
+    re.ASCII,
+)
 _FOOTER = re.compile(r"-{3,5}END ")
 _WORD = re.compile(r"[a-z]{1,15}|[A-Z][a-z]{0,14}", re.ASCII)
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 MARKER = re.compile(r"\[REDACTED:[a-z_]+\]")
 """What stands in the text where a secret was."""
 
+UNPRINTED = r"\x00-\x20\x7f-\xa0\u2028\u2029"
+"""Blanks, controls and every line end of Unicode, for use within brackets: no value goes across them."""
+
 BOUNDARY = r"(?:(?<![A-Za-z0-9_-])|(?<=^[+-])|(?<=\\[nrt])|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)|(?<=;[0-9]{2}m))"
 """A token starts here: after anything but a letter, digit, ``_`` or ``-``; also after the sign of a diff line, an escaped
 line break, or a terminal colour. Without it a run of token characters would be read once per character."""

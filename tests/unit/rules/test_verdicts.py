@@ -57,7 +57,8 @@ def test_the_verdict_on_two_runs(before: TestRun | None, after: TestRun, verdict
 def test_every_known_failing_test_must_turn(known: list[str], verdict: str) -> None:
     outcomes: dict[str, Any] = {"a": "failed", "p[1]": "failed", "b": "passed"}
     before = run("before", code=1, **outcomes)
-    after = run(**dict.fromkeys(outcomes, "passed"))
+    passing: dict[str, Any] = dict.fromkeys(outcomes, "passed")
+    after = run(**passing)
 
     assert decide(before, after, known).verdict == verdict
 
