@@ -46,6 +46,7 @@ from app.utils.clock import utc_now
 from app.utils.ids import new_uuid
 
 _log = logging.getLogger(__name__)
+_WIPE_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
 
     def close() -> None:
         dispatcher.close()
+        # what was deleted is wiped from the index, too, where that takes no longer than this
+        updater.drain(_WIPE_S)
         updater.close()
         index.close()
         lock.release()

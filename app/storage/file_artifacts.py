@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,8 +17,6 @@ from app.storage.base import StoredBlob
 from app.storage.disk import disk_errors
 from app.storage.layout import Layout
 from app.utils.atomic import fsync_folder
-
-_BLOCK_BYTES = 1024 * 1024
 
 
 class FileArtifactStore:
@@ -90,15 +89,15 @@ class FileArtifactStore:
         digest = hashlib.sha256()
         size = 0
         with disk_errors():
-            file = draft.open("xb", buffering=_BLOCK_BYTES)
+            # nothing is left to be written when it is closed, which a full disk would refuse
+            file = draft.open("xb", buffering=0)
         with file:
             for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
                 with disk_errors():
-                    file.write(chunk)
+                    _write_all(file, chunk)
             with disk_errors():
-                file.flush()
                 os.fsync(file.fileno())
         return StoredBlob(digest.hexdigest(), size)
 
@@ -114,3 +113,9 @@ class FileArtifactStore:
         if not held.exists():
             os.link(target, held)
             fsync_folder(held.parent)
+
+
+def _write_all(file: FileIO, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]

@@ -277,15 +277,16 @@ def test_numbers_that_are_not_read_alike_everywhere_are_refused(client: TestClie
         is_problem(client.post("/traces", content=body), 422)
 
 
-def test_a_trace_that_was_deleted_says_so(client: TestClient, settings: Settings) -> None:
-    client.post("/traces", json=a_session(events=[a_thought("private")]))
-    client.put("/traces/t-1/artifacts/log", content=b"private")
+def test_a_trace_that_was_deleted_says_so_and_is_gone(settings: Settings, sandbox: ScriptedSandbox) -> None:
+    with a_server(settings, sandbox) as client:
+        client.post("/traces", json=a_session(events=[a_thought("private")]))
+        client.put("/traces/t-1/artifacts/log", content=b"private")
 
-    assert client.delete("/traces/t-1").status_code == 204
+        assert client.delete("/traces/t-1").status_code == 204
 
-    for answer in (client.get("/traces/t-1"), client.delete("/traces/t-1"), client.post("/traces", json=a_session())):
-        assert is_problem(answer, 410, "was deleted at")["code"] == "trace_deleted"
-    assert client.get("/traces").json()["traces"] == []
+        for answer in (client.get("/traces/t-1"), client.delete("/traces/t-1"), client.post("/traces", json=a_session())):
+            assert is_problem(answer, 410, "was deleted at")["code"] == "trace_deleted"
+        assert client.get("/traces").json()["traces"] == []
     left = [path for path in settings.data_dir.rglob("*") if path.is_file() and b"private" in path.read_bytes()]
     assert left == []
 
