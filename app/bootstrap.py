@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from app.dispatch.threads import ThreadDispatcher
-from app.errors import InvalidError, SettingsError
+from app.errors import InvalidError, PRTelemetryError, SettingsError
 from app.models.qa import JudgeIdentity
 from app.qa.base import Judge, Sandbox
 from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
@@ -30,12 +31,14 @@ from app.services.intake import Intake
 from app.services.qa_run import WorkspaceFinder
 from app.services.queries import QueryService
 from app.services.recording import RecordingService
+from app.services.retention import RetentionService
 from app.services.traces import TraceService
-from app.settings import Settings
+from app.settings import Settings, load_unchecked_settings
+from app.storage.check import CheckNote, DataDirectoryCheck
 from app.storage.disk import disk_errors
 from app.storage.file_artifacts import FileArtifactStore
 from app.storage.file_traces import FileTraceStore
-from app.storage.keys import PUBLIC_FOLDER, load_or_create_key
+from app.storage.keys import PUBLIC_FOLDER, load_or_create_key, load_public_keys
 from app.storage.layout import Layout
 from app.storage.lock import DataDirLock
 from app.storage.recovery import RecoveryNote, recover
@@ -44,9 +47,11 @@ from app.utils.archives import ArchiveLimits
 from app.utils.atomic import create_file
 from app.utils.clock import utc_now
 from app.utils.ids import new_uuid
+from app.utils.periodic import Periodic
 
 _log = logging.getLogger(__name__)
 _WIPE_S = 3.0
+_RETENTION_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,11 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     finalize = FinalizeService(store, pipeline, finder.find, dispatcher, signer, utc_now, settings.max_judged_bytes)
     lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
 
+    background: list[Periodic] = []
+
     def close() -> None:
+        for periodic in background:
+            periodic.close()
         dispatcher.close()
         # what was deleted is wiped from the index, too, where that takes no longer than this
         updater.drain(_WIPE_S)
@@ -129,7 +138,38 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     except BaseException:
         close()
         raise
+    if settings.retention_days is not None:
+        background.append(_retention(application, timedelta(days=settings.retention_days)))
     return application
+
+
+def _retention(application: Application, keep: timedelta) -> Periodic:
+    service = RetentionService(application.queries, application.traces, keep, utc_now)
+
+    def sweep() -> None:
+        try:
+            service.sweep()
+        except PRTelemetryError as error:
+            _log.error("traces could not be removed", extra={"problem": error.detail})
+
+    return Periodic(sweep, _RETENTION_EVERY_S, "retention")
+
+
+def check_data_directory(data_dir: Path | None, *, repair: bool) -> Iterator[CheckNote]:
+    """Everything that is not as it should be in a data directory that no server is using.
+
+    Raises:
+        SettingsError: a server is using it.
+    """
+    layout = Layout(data_dir or load_unchecked_settings().data_dir)
+    with disk_errors():
+        layout.make()
+    with DataDirLock(layout.lock):
+        index = SqliteTraceIndex(layout.index)
+        try:
+            yield from DataDirectoryCheck(layout, index, load_public_keys(layout.keys), repair=repair).run()
+        finally:
+            index.close()
 
 
 def _public_keys(layout: Layout) -> dict[str, str]:

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     judge_deadline_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for one judgement, retries included."""
 
+    retention_days: Annotated[int | None, Field(gt=0)] = None
+    """Traces are removed this many days after they were created; never where it is left out."""
     redaction: str = "default"
     """Which secrets and personal data are replaced before anything is stored: ``default``, ``off``, ``default,-email`` …"""
     upload_token_lifetime_s: Annotated[float, Field(gt=0)] = 7 * 24 * 3600
@@ -104,12 +106,20 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: one or more are wrong; the message names each variable and says why, and never shows its value.
     """
+    return check_settings(load_unchecked_settings())
+
+
+def load_unchecked_settings() -> Settings:
+    """The settings of this process, for what needs no server: each is right by itself, but they may not make one together.
+
+    Raises:
+        SettingsError: one or more are wrong.
+    """
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         faults = [Fault(("_".join(str(part) for part in fault["loc"][:1]).upper(),), fault["msg"]) for fault in error.errors()]
         raise SettingsError("Wrong settings: " + "; ".join(f"{fault.loc[0]}: {fault.msg}" for fault in faults)) from None
-    return check_settings(settings)
 
 
 def check_settings(settings: Settings) -> Settings:

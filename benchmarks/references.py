@@ -1,0 +1,166 @@
+"""What the figures are compared with: the least that a server on the same stack could do. ``python -m benchmarks.references``.
+
+All run under uvicorn with the options of ``app.cli.serve``, one worker, the same HTTP parser and event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import uvicorn
+from anyio import to_thread
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.connections import guarded_protocol
+from app.cli.serve import open_socket
+from app.models.trace import NewEvents, NewTrace
+
+_HEAD_TIMEOUT_S = 30.0
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """As ``app.cli.serve`` has them; a test compares the two."""
+    protocol = guarded_protocol(_HEAD_TIMEOUT_S)
+    return {"log_level": "warning", "server_header": False, "timeout_keep_alive": 15, "http": protocol}
+
+
+async def _read(request: Request) -> bytes:
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(_read)]
+
+
+def bare_validate(_folder: Path) -> ASGIApp:
+    """Validates a body from its bytes with the models of the application, and answers as it does. Nothing is stored."""
+    app = FastAPI()
+
+    @app.post("/traces", status_code=201)
+    def create(body: RawBody) -> JSONResponse:
+        NewTrace.model_validate_json(body)
+        return JSONResponse({"trace_id": "bare", "status": "stored"}, 201, {"Location": "/traces/bare"})
+
+    @app.post("/traces/{trace_id}/events")
+    def append(trace_id: str, body: RawBody) -> JSONResponse:
+        new = NewEvents.model_validate_json(body)
+        return JSONResponse({"trace_id": trace_id, "appended_events": len(new.events)})
+
+    return app
+
+
+def bare_fsync(folder: Path) -> ASGIApp:
+    """Appends each body to a file, and has it on disk before it answers. Nothing is looked at."""
+    file = _log_file(folder)
+
+    def keep(body: bytes) -> None:
+        os.write(file, body)
+        os.fdatasync(file)
+
+    async def append(request: Request) -> Response:
+        await to_thread.run_sync(keep, await request.body())
+        return JSONResponse({"stored": True})
+
+    return _starlette(append)
+
+
+def bare_group(folder: Path) -> ASGIApp:
+    """As ``bare_fsync``, with one write and one fsync for all requests that wait."""
+    file = _log_file(folder)
+    waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+    running: set[asyncio.Task[None]] = set()
+
+    def keep(bodies: list[bytes]) -> None:
+        os.write(file, b"".join(bodies))
+        os.fdatasync(file)
+
+    async def flush() -> None:
+        while waiting:
+            taken = waiting.copy()
+            waiting.clear()
+            await to_thread.run_sync(keep, [body for body, _ in taken])
+            for _, done in taken:
+                done.set_result(None)
+
+    async def append(request: Request) -> Response:
+        done = asyncio.get_running_loop().create_future()
+        waiting.append((await request.body(), done))
+        if not running:
+            task = asyncio.create_task(flush())
+            running.add(task)
+            task.add_done_callback(running.discard)
+        await done
+        return JSONResponse({"stored": True})
+
+    return _starlette(append)
+
+
+def do_nothing(_folder: Path) -> ASGIApp:
+    """Reads the body and answers, without any framework: what is left is the client, the sockets and uvicorn."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    return app
+
+
+def static(folder: Path) -> ASGIApp:
+    """Hands out ``answer.json`` of the folder: as a file, and from memory by a FastAPI ``def`` route."""
+    path = folder / "answer.json"
+    content = path.read_bytes()
+    app = FastAPI()
+
+    @app.get("/file")
+    def file() -> FileResponse:
+        return FileResponse(path, media_type="application/json")
+
+    @app.get("/memory")
+    def memory() -> Response:
+        return Response(content, media_type="application/json")
+
+    return app
+
+
+REFERENCES: dict[str, Callable[[Path], ASGIApp]] = {
+    "bare-validate": bare_validate,
+    "bare-fsync": bare_fsync,
+    "bare-group": bare_group,
+    "do-nothing": do_nothing,
+    "static": static,
+}
+
+
+def serve(app: ASGIApp) -> None:
+    """Run an application as ``app.cli.serve`` does, and say where it listens."""
+    with open_socket("127.0.0.1", 0) as listening:
+        config = uvicorn.Config(app, **uvicorn_options())
+        print(f"listens on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _starlette(endpoint: Callable[[Request], Any]) -> Starlette:
+    return Starlette(routes=[Route("/traces/{trace_id}/events", endpoint, methods=["POST"])])
+
+
+def _log_file(folder: Path) -> int:
+    return os.open(folder / "bodies.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+
+if __name__ == "__main__":
+    serve(REFERENCES[sys.argv[1]](Path(sys.argv[2])))
