@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -70,8 +71,9 @@ class Server:
             before = now
 
 
+@functools.cache
 def cores() -> tuple[set[int], set[int]]:
-    """The core of the servers and those of the client; the same where there is only one."""
+    """The core of the servers and those of the client; the same where there is only one. Asked before anything is pinned."""
     available = sorted(os.sched_getaffinity(0))
     return {available[0]}, set(available[1:]) or {available[0]}
 

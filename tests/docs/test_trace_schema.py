@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from app.api.schemas import FinalizeRequest
-from app.models import events, qa, trace
+from app.models import events, qa, recording, trace
 from app.models.base import NotForClients, ServerOwned
+from app.rules.recording import TYPE_OF
 from tests.docs.markdown import headings, read, rows, section
 
 PAGE = read("docs/reference/trace-schema.md")
@@ -50,6 +51,19 @@ WRITTEN: dict[str, type[BaseModel]] = {
     "judgements.dimensions": qa.DimensionScore,
     "judgements.usage": qa.Usage,
 }
+RECORDED: dict[str, type[BaseModel]] = {
+    "recording": recording.NewRecording,
+    "chunk": recording.NewChunk,
+    "recorded artifact": recording.RecordedArtifact,
+}
+RECORDED_EVENTS: dict[str, type[BaseModel]] = {
+    "recorded file_open and file_close": recording.RecordedOpen,
+    "recorded file_edit": recording.RecordedEdit,
+    "recorded cmd_run": recording.RecordedCommand,
+    "recorded test_run": recording.RecordedTestRun,
+    "recorded commit": recording.RecordedCommit,
+    "recorded rationale_note": recording.RecordedNote,
+}
 
 
 def marks(heading: str) -> dict[str, str]:
@@ -68,6 +82,22 @@ def test_what_a_client_sends(heading: str, model: type[BaseModel]) -> None:
     assert marks(heading) == {name: mark_of(model, name) for name in model.model_fields}
 
 
+@pytest.mark.parametrize(("heading", "model"), RECORDED.items())
+def test_what_a_recorder_sends(heading: str, model: type[BaseModel]) -> None:
+    assert marks(heading) == {name: mark_of(model, name) for name in model.model_fields}
+
+
+@pytest.mark.parametrize(("heading", "model"), RECORDED_EVENTS.items())
+def test_what_a_recorder_says_of_an_event(heading: str, model: type[BaseModel]) -> None:
+    documented = {**marks("recorded event"), **marks(heading)}
+
+    assert documented == {name: mark_of(model, name) for name in model.model_fields}
+
+
+def test_every_type_of_a_recorded_event_is_named() -> None:
+    assert all(f"`{name}`" in section(PAGE, "recorded event") for name in TYPE_OF.values())
+
+
 @pytest.mark.parametrize(("heading", "model"), WRITTEN.items())
 def test_what_the_server_writes(heading: str, model: type[BaseModel]) -> None:
     assert marks(heading) == dict.fromkeys(model.model_fields, "server")
@@ -80,7 +110,7 @@ def test_a_stored_trace_has_no_other_fields() -> None:
 def test_every_table_is_compared() -> None:
     tables = {heading for heading in headings(PAGE) if list(rows(section(PAGE, heading)))}
 
-    assert tables == SENT.keys() | WRITTEN.keys()
+    assert tables == SENT.keys() | WRITTEN.keys() | RECORDED.keys() | RECORDED_EVENTS.keys() | {"recorded event"}
 
 
 def test_no_model_is_forgotten() -> None:
@@ -90,7 +120,12 @@ def test_no_model_is_forgotten() -> None:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__ and name[0] != "_"
     }
-    stands_for = {trace.Trace: trace.NewTrace, trace.Repo: trace.NewRepo, events.EventData: events.FileOpenData}
+    stands_for = {
+        trace.Trace: trace.NewTrace,
+        trace.TraceStart: trace.NewTrace,
+        trace.Repo: trace.NewRepo,
+        events.EventData: events.FileOpenData,
+    }
     envelopes = {value for value in models if "event_type" in value.model_fields}
 
     assert {stands_for.get(model, model) for model in models - envelopes} <= {*SENT.values(), *WRITTEN.values()}

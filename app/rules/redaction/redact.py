@@ -6,11 +6,14 @@ removed, so a diff keeps its shape; a text without findings comes back as the sa
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from app.rules.redaction.patterns import DEFAULT_RULES
 from app.rules.redaction.rule import LONG_RUN, MARKER, Rule, Span
@@ -60,22 +63,55 @@ def marker(kind: str) -> str:
 
 def _search(text: str, rules: Sequence[Rule]) -> list[tuple[Span, int]]:
     """Everything found, with the rank of the rule that found it; the same place may be found by several."""
+    literals = _literals_of(tuple(rules))
     # one byte per character keeps places the same; what is not ASCII is in no literal
     exact = text.encode("ascii", "replace")
-    folded = exact.lower()
-    runs = _long_runs(exact)
-    places: dict[tuple[bytes, bool], list[int]] = {}
-    found: list[tuple[Span, int]] = []
+    places: dict[int, list[int]] = {}
+    for number, start, _ in literals.matcher.find_matches_as_indexes(exact.lower(), overlapping=True):
+        places.setdefault(number, []).append(start)
+    if not places:
+        return []
+    return list(_found_at(text, exact, places, literals))
+
+
+def _found_at(text: str, exact: bytes, places: dict[int, list[int]], literals: _Literals) -> Iterator[tuple[Span, int]]:
+    runs: bytes | None = None
+    for number in sorted(places, key=lambda number: literals.first_rank[number]):
+        needles = literals.needles[number]
+        for rank, rule, needle in needles:
+            if rule.in_long_run:
+                runs = _long_runs(exact) if runs is None else runs
+                if needle not in runs:
+                    continue
+            starts = places[number]
+            if not rule.folded:
+                starts = [start for start in starts if exact.startswith(needle, start)]
+            yield from ((span, rank) for span in _at_places(text, starts, rule))
+
+
+@dataclass(frozen=True)
+class _Literals:
+    """The literals of some rules, ready to be looked for all at once."""
+
+    matcher: BytesAhoCorasick
+    """Finds each literal, folded to lower case, in a text that is folded likewise."""
+    needles: tuple[tuple[tuple[int, Rule, bytes], ...], ...]
+    """By the matcher's number: rank, rule, and the literal as the rule has it."""
+    first_rank: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=64)
+def _literals_of(rules: tuple[Rule, ...]) -> _Literals:
+    by_folded: dict[bytes, list[tuple[int, Rule, bytes]]] = {}
     for rank, rule in enumerate(rules):
         for literal in rule.literals:
             needle = literal.encode()
-            if rule.in_long_run and needle not in runs:
-                continue
-            searched = (needle, rule.folded)
-            if searched not in places:
-                places[searched] = list(_places(folded if rule.folded else exact, needle))
-            found += ((span, rank) for span in _at_places(text, places[searched], rule))
-    return found
+            by_folded.setdefault(needle.lower(), []).append((rank, rule, needle))
+    return _Literals(
+        matcher=BytesAhoCorasick(list(by_folded), implementation=Implementation.DFA),
+        needles=tuple(map(tuple, by_folded.values())),
+        first_rank=tuple(needles[0][0] for needles in by_folded.values()),
+    )
 
 
 def _long_runs(exact: bytes) -> bytes:
@@ -90,13 +126,6 @@ def _long_runs(exact: bytes) -> bytes:
         runs.append(exact[max(0, start - _LONGEST_HEAD) : end])
         start = shape.find(_RUN, end)
     return b" ".join(runs)
-
-
-def _places(haystack: bytes, needle: bytes) -> Iterator[int]:
-    place = haystack.find(needle)
-    while place >= 0:
-        yield place
-        place = haystack.find(needle, place + 1)
 
 
 def _at_places(text: str, places: list[int], rule: Rule) -> Iterator[Span]:

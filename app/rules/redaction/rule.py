@@ -42,7 +42,7 @@ Finder = Callable[[str, int], Found | None]
 """Looks for a secret at the place of a literal. Its work is bounded, or proportional to what it found."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """One kind of secret, and how it is found."""
 
