@@ -70,6 +70,39 @@ def canonical_event(event: Event) -> bytes:
         return canonicalise(_event_document(event))
 
 
+def canonical_stamped(
+    event: Event,
+    *,
+    data: BaseModel,
+    seq: int,
+    event_id: str,
+    received_at: datetime,
+    timestamp: datetime,
+    zone_assumed: bool,
+) -> bytes:
+    """What ``canonical_event`` answers for the event with this data and these fields of the server's, without making it first.
+
+    Raises:
+        NotCanonicalError: as ``canonicalise``.
+    """
+    envelope: dict[str, Any] = {
+        "data": None,
+        "event_id": event_id,
+        "event_type": event.event_type,
+        "received_at": received_at,
+        "seq": seq,
+        "timestamp": timestamp,
+    }
+    if zone_assumed:
+        envelope["zone_assumed"] = True
+    try:
+        envelope["data"] = _arranged_data(data)
+        return to_json(envelope)
+    except (_NotPlainError, ValueError, RecursionError):
+        stamped: dict[str, Any] = {**envelope, "data": data}
+        return canonical_event(event.model_copy(update=stamped))
+
+
 class _NotPlainError(Exception):
     """Whether pydantic writes this as RFC 8785 demands is not certain."""
 

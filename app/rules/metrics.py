@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.models.events import CodeEdit, Event
 from app.models.trace import Metrics
 from app.utils.clock import in_zone
 
 
-@dataclass(frozen=True)
-class EventFacts:
+class EventFacts(NamedTuple):
     """What of an event is counted."""
 
     event_type: str
@@ -25,10 +24,9 @@ class EventFacts:
 
 def facts_of(event: Event) -> EventFacts:
     """The facts of an event."""
-    timestamp = in_zone(event.timestamp)
     if isinstance(event, CodeEdit):
-        return EventFacts(event.event_type, timestamp, event.data.file_path, _churn(event.data.diff))
-    return EventFacts(event.event_type, timestamp)
+        return EventFacts(event.event_type, in_zone(event.timestamp), event.data.file_path, _churn(event.data.diff))
+    return EventFacts(event.event_type, in_zone(event.timestamp))
 
 
 def facts_of_stored(fields: Mapping[str, Any]) -> EventFacts:

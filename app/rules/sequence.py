@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import Fault, InvalidError
 from app.models.events import Event, TerminalCommand
-from app.rules.chain import chain_event
+from app.rules.canonical import canonical_stamped
+from app.rules.chain import link, splice_hash
 from app.rules.metrics import EventFacts, facts_of
 from app.utils.clock import in_zone
 
@@ -21,8 +21,7 @@ class DuplicateEventIdError(InvalidError):
     code = "duplicate_event_id"
 
 
-@dataclass(frozen=True)
-class AcceptedEvent:
+class AcceptedEvent(NamedTuple):
     """An event as it is kept: its bytes are made once and never again."""
 
     seq: int
@@ -47,31 +46,41 @@ def accept_events(
 ) -> tuple[AcceptedEvent, ...]:
     """The events as they are stored, in order of arrival, numbered from ``first_seq`` and chained to ``chain``.
 
+    An event without an id is given one: what ``new_id`` answers, asked once, and its number.
+
     Raises:
         DuplicateEventIdError: an id is taken, or stands twice; all such ids are named.
+        NotCanonicalError: a number in an event is not one that every reader understands alike.
     """
     refuse_duplicates(events, taken_ids)
+    prefix = None
     accepted = []
     for seq, event in enumerate(events, first_seq):
-        stamped = _stamp(event, seq=seq, received_at=received_at, event_id=event.event_id or new_id())
-        chained = chain_event(chain, stamped)
-        chain = chained.digest
-        accepted.append(
-            AcceptedEvent(
-                seq=seq,
-                event_id=stamped.event_id or "",
-                timestamp=stamped.timestamp,
-                content=chained.stored,
-                hash=chain,
-                facts=facts_of(stamped),
-            )
+        event_id = event.event_id
+        if event_id is None:
+            prefix = prefix or new_id()
+            event_id = f"{prefix}-{seq}"
+        facts = facts_of(event)
+        canonical = canonical_stamped(
+            event,
+            data=_name_unknowns(event) if isinstance(event, TerminalCommand) else event.data,
+            seq=seq,
+            event_id=event_id,
+            received_at=received_at,
+            timestamp=facts.timestamp,
+            zone_assumed=event.timestamp.tzinfo is None,
         )
+        chain = link(chain, canonical)
+        accepted.append(AcceptedEvent(seq, event_id, facts.timestamp, splice_hash(canonical, chain), chain, facts))
     return tuple(accepted)
 
 
 def refuse_duplicates(events: Sequence[Event], taken_ids: Set[str]) -> None:
     """See ``accept_events``."""
-    counts = Counter(event.event_id for event in events if event.event_id is not None)
+    given = [event.event_id for event in events if event.event_id is not None]
+    if len(set(given)) == len(given) and taken_ids.isdisjoint(given):
+        return
+    counts = Counter(given)
     faults = [
         Fault(("events", index, "event_id"), f"the id {event.event_id!r} is taken")
         for index, event in enumerate(events)
@@ -87,21 +96,11 @@ def in_reading_order(events: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: (in_zone(event.timestamp), event.seq or 0)))
 
 
-def _stamp(event: Event, *, seq: int, received_at: datetime, event_id: str) -> Event:
-    update: dict[str, Any] = {"seq": seq, "received_at": received_at, "event_id": event_id}
-    if event.timestamp.tzinfo is None:
-        update["timestamp"] = in_zone(event.timestamp)
-        update["zone_assumed"] = True
-    if isinstance(event, TerminalCommand):
-        data = _name_unknowns(event)
-        if data is not event.data:
-            update["data"] = data
-    return event.model_copy(update=update)
-
-
 def _name_unknowns(event: TerminalCommand) -> Any:
-    """A null that stands for "the source does not say" is named as such, so that nobody reads it as a claim."""
+    """The data, in which a null that stands for "the source does not say" is named as such: nobody shall read it as a claim."""
     missing = [name for name in ("exit_code", "duration_ms") if getattr(event.data, name) is None]
+    if not missing:
+        return event.data
     extra = dict(event.data.extra or {})
     named = extra.get("unknown")
     known = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
