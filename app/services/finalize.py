@@ -71,7 +71,7 @@ class FinalizeService:
         except BaseException:
             self._done(trace_id)
             raise
-        future.add_done_callback(lambda _: self._done(trace_id))
+        future.add_done_callback(lambda done: self._ended(trace_id, done))
         return future
 
     def resume(self) -> int:
@@ -134,6 +134,13 @@ class FinalizeService:
         count = trace.metrics.num_events if trace.metrics is not None else 0
         integrity = seal(document_fields(trace), head=chain, count=count, signer=self._signer, signed_at=self._clock())
         return trace.model_copy(update={"integrity": integrity})
+
+    def _ended(self, trace_id: str, future: Future[Trace]) -> None:
+        self._done(trace_id)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            # it stays closed, and is taken up again by the next finalize or the next start
+            _log.error("a finalize failed", extra={"trace_id": trace_id}, exc_info=error)
 
     def _done(self, trace_id: str) -> None:
         with self._guard:

@@ -173,7 +173,7 @@ def test_whoever_decides_sees_what_is_stored(store: TraceStore) -> None:
     store.append("t-1", accepting(a_thought(), artifacts={"log": REF}, receipts=(receipt,), redactions={"jwt": 2}))
 
     def look(head: TraceHead) -> None:
-        assert (head.revision, head.num_events, set(head.event_ids)) == (2, 1, {"new-0-0"})
+        assert (head.revision, head.num_events, set(head.event_ids)) == (2, 1, {"new-0-0-1"})
         assert head.receipts["chunk", "c-1"] == receipt
         assert head.last_chunk_seq == 7
         assert dict(head.artifacts) == {"log": REF}

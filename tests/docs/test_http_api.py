@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from app.errors import PRTelemetryError
 from app.api.app import create_app
+from app.errors import PRTelemetryError
 from app.settings import Settings
 from tests.docs.markdown import headings, read, rows, section
 from tests.e2e.server import ROOT
