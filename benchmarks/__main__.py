@@ -26,7 +26,7 @@ def main() -> int:
     base = Path(asked.dir) if asked.dir else ROOT / ".cache"
     base.mkdir(parents=True, exist_ok=True)
     cores()  # as they are before anything is pinned
-    scale = Scale(repetitions=asked.repetitions or (2 if asked.quick else 5), is_quick=asked.quick)
+    scale = Scale(repetitions=asked.repetitions or (2 if asked.quick else 5), is_quick=asked.quick, index_dir=asked.index_dir)
     for name in WORKLOADS if asked.name == "all" else (asked.name,):
         with tempfile.TemporaryDirectory(prefix="benchmark-", dir=base) as folder:
             machine = describe_machine(Path(folder))
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repetitions", type=int, help="how often each side runs [5]")
     parser.add_argument("--json", metavar="FILE", help="where the figures go [benchmarks/results/NAME-HOST-CLASS.json]")
     parser.add_argument("--dir", help="a folder on the disk to be measured [.cache of the working tree]")
+    parser.add_argument("--index-dir", type=Path, help="w5: keep the filled indexes here for the next run [they are removed]")
     return parser
 
 

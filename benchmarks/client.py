@@ -148,7 +148,9 @@ def fetch(port: int, asked: Request) -> bytes:
 
 def _run(connections: list[_Connection], plans: Sequence[Iterator[Request]], seconds: float | None) -> Load:
     load, buffer, poll = Load(), memoryview(bytearray(_BLOCK_BYTES)), select.epoll()
-    by_descriptor = {connection.socket.fileno(): (connection, plan) for connection, plan in zip(connections, plans, strict=True)}
+    by_descriptor = {
+        connection.socket.fileno(): (connection, plan) for connection, plan in zip(connections, plans, strict=True)
+    }
     busy = len(connections)
     cpu, started = time.process_time(), time.perf_counter()
     deadline = started + (seconds if seconds is not None else 3600.0)

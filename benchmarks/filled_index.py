@@ -14,6 +14,7 @@ from typing import Any
 
 from app.api.app import create_app
 from app.bootstrap import Application, build_application
+from app.models.qa import Verdict
 from app.models.query import TraceSummary
 from app.rules.summaries import Described
 from app.services.indexing import IndexUpdater
@@ -26,7 +27,8 @@ from benchmarks.references import serve
 _BATCH = 20_000
 _DEVELOPERS, _REPOS, _BUGS = 20, 10, 10
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_WORDS = "rounding cent invoice total basket discount cache stale cursor page empty list boundary retry timeout locale".split()
+_WORDS = ("rounding", "cent", "invoice", "total", "basket", "discount", "cache", "stale", "cursor", "page", "empty", "list",
+          "boundary", "retry", "timeout", "locale")  # fmt: skip
 _COMMANDS = ("python -m pytest -q tests", "git diff --stat", "ruff check .", "python -m till.report")
 
 QUESTIONS = (
@@ -63,7 +65,7 @@ def _entries(chance: random.Random, count: int) -> Iterator[IndexEntry]:
 def _summary(chance: random.Random, number: int) -> TraceSummary:
     created = _START + timedelta(seconds=number * 13 % 15_000_000)
     is_final = chance.random() < 0.9
-    verdict = chance.choice(("fixed", "fixed", "fixed", "not_fixed")) if is_final else None
+    verdict: Verdict | None = chance.choice(("fixed", "fixed", "fixed", "not_fixed")) if is_final else None
     return TraceSummary.model_construct(
         trace_id=f"session-{number:08d}",
         developer_id=f"dev-{chance.randrange(_DEVELOPERS)}",

@@ -69,7 +69,7 @@ def percentile_ms(seconds: Sequence[float], percent: int) -> float:
 
 
 def interleave(sides: Sequence[Side], repetitions: int) -> dict[str, list[Sample]]:
-    """Every side once in each repetition, each time another one first. While one runs, the servers of the others are held still."""
+    """Every side once in each repetition, each time another one first. While one runs, the others' servers are held still."""
     samples: dict[str, list[Sample]] = {side.name: [] for side in sides}
     for repetition in range(repetitions):
         start = repetition % len(sides)

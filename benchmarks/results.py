@@ -104,7 +104,17 @@ def disk_ratio(of: Row) -> Ratio:
 
 def render(result: Result) -> str:
     """The table."""
-    head = ("side", "rate (min–max)", "p50 ms", "p95 ms", "p99 ms", "server CPU s/1,000", "client CPU", "peak MiB", "disk ÷ events")
+    head = (
+        "side",
+        "rate (min–max)",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "server CPU s/1,000",
+        "client CPU",
+        "peak MiB",
+        "disk ÷ events",
+    )
     lines = [f"{result.name}: {result.title} ({result.repetitions} repetitions, interleaved)", ""]
     lines += _table([head, *(_cells(one) for one in result.rows)])
     lines += ["", *_table([("ratio", "median (min–max)", "target", ""), *(_ratio_cells(one) for one in result.ratios)])]
@@ -120,7 +130,8 @@ def as_json(result: Result, machine: Machine) -> str:
         "repetitions": result.repetitions,
         "machine": machine.fields(),
         "ratios": [
-            {"what": one.what, **one.value.fields(), "target": one.target or None, "is_met": one.is_met} for one in result.ratios
+            {"what": one.what, **one.value.fields(), "target": one.target or None, "is_met": one.is_met}
+            for one in result.ratios
         ],
         "sides": [_row_fields(one) for one in result.rows],
         "notes": result.notes,

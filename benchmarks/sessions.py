@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-_NOUNS = ("order", "invoice", "basket", "price", "rate", "cursor", "session", "ledger", "cache", "parser", "buffer", "token_count",
-          "header", "branch", "amount", "entry", "queue", "worker", "schema", "locale")  # fmt: skip
+_NOUNS = ("order", "invoice", "basket", "price", "rate", "cursor", "session", "ledger", "cache", "parser", "buffer", "header",
+          "tokens", "branch", "amount", "entry", "queue", "worker", "schema", "locale")  # fmt: skip
 _VERBS = ("load", "parse", "render", "apply", "merge", "round", "collect", "validate", "flush", "resolve", "split", "rebuild")
-_WORDS = ("the", "value", "is", "rounded", "before", "tax", "so", "one", "cent", "gets", "lost", "when", "many", "items", "share",
-          "a", "discount", "test", "fails", "only", "for", "empty", "list", "because", "we", "return", "early", "instead", "of",
-          "raising", "perhaps", "cached", "result", "stale", "after", "update", "should", "check", "boundary", "first")  # fmt: skip
+_WORDS = ("the", "value", "is", "rounded", "before", "tax", "so", "one", "cent", "gets", "lost", "when", "many", "items",
+          "share", "a", "discount", "test", "fails", "only", "for", "empty", "list", "because", "we", "return", "early", "instead",
+          "of", "raising", "perhaps", "cached", "result", "stale", "after", "update", "should", "check", "boundary", "first")  # fmt: skip
 _PEOPLE = ("Ada", "Grace", "Linus", "Barbara", "Edsger")
 
 
@@ -111,7 +111,7 @@ class Sessions:
             (
                 f"{place} PASSED  [{self._random.randint(1, 100):3d}%]",
                 f"{place} PASSED  [{self._random.randint(1, 100):3d}%]",
-                f"E       AssertionError: assert {self._random.randint(100, 9999) / 100} == {self._random.randint(100, 9999) / 100}",
+                f"E       AssertionError: assert {self._amount()} == {self._amount()}",
                 f"src/{self._noun()}.py:{self._random.randint(1, 800)}: in {self._name()}",
                 ">   " + self._source_line(),
             )
@@ -140,6 +140,9 @@ class Sessions:
             words.append(self._random.choice(_WORDS))
             length += len(words[-1]) + 1
         return " ".join(words).capitalize() + "."
+
+    def _amount(self) -> float:
+        return self._random.randint(100, 9999) / 100
 
     def _path(self) -> str:
         return f"src/{self._noun()}/{self._name()}.py"

@@ -27,11 +27,13 @@ class Scale:
 
     repetitions: int
     is_quick: bool
+    index_dir: Path | None = None
+    """Where filled indexes are kept from run to run; not at all where it is left out."""
 
     @property
     def seconds(self) -> float:
         """How long one sample of a workload without an end takes."""
-        return 0.7 if self.is_quick else 3.0
+        return 0.7 if self.is_quick else 2.0
 
 
 @dataclass(frozen=True)

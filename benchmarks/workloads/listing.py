@@ -6,6 +6,7 @@ the server's own: routes, limits, threads, the index and its file.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
 
@@ -23,12 +24,11 @@ _MOST_MS = 10.0
 def run(folder: Path, scale: Scale) -> Result:
     """W5: one client, two filters in five combinations, pages of 50."""
     counts = {_SMALL: 10_000, _LARGE: 50_000 if scale.is_quick else 1_000_000}
-    result = Result("w5", f"list with two filters, {counts[_SMALL]:,} and {counts[_LARGE]:,} traces, one client", scale.repetitions)
-    for name, count in counts.items():
-        seconds = fill(folder / name / "filled.sqlite", count)
-        size = (folder / name / "filled.sqlite").stat().st_size
-        result.notes.append(f"{count:,} entries put into the index directly, in {seconds:.0f} s, {size / 2**20:,.0f} MiB")
-    with _listing(folder, _SMALL) as small, _listing(folder, _LARGE) as large:
+    result = Result(
+        "w5", f"list with two filters, {counts[_SMALL]:,} and {counts[_LARGE]:,} traces, one client", scale.repetitions
+    )
+    files = {name: _filled(result, scale.index_dir or folder, count) for name, count in counts.items()}
+    with _listing(folder / "small", _SMALL, files[_SMALL]) as small, _listing(folder / "large", _LARGE, files[_LARGE]) as large:
         (folder / "static").mkdir()
         (folder / "static" / "answer.json").write_bytes(fetch(large.port, request("GET", f"/traces?{QUESTIONS[0]}")))
         with reference_server(folder / "static", "static") as static:
@@ -46,10 +46,18 @@ def run(folder: Path, scale: Scale) -> Result:
     return result
 
 
-def _listing(folder: Path, name: str):  # type: ignore[no-untyped-def]
-    home = folder / name
-    module = ("benchmarks.filled_index", str(home / "filled.sqlite"))
-    return a_server(name, module, home, {"DATA_DIR": str(home / "data"), "JUDGE": "off"})
+def _filled(result: Result, folder: Path, count: int) -> Path:
+    path = folder / f"filled-{count}.sqlite"
+    seconds = fill(path, count)
+    how = "from an earlier run" if seconds is None else f"in {seconds:.0f} s"
+    result.notes.append(f"{count:,} entries put into the index directly, {how}: {path.stat().st_size / 2**20:,.0f} MiB")
+    return path
+
+
+def _listing(home: Path, name: str, index: Path) -> AbstractContextManager[Server]:
+    home.mkdir()
+    settings = {"DATA_DIR": str(home / "data"), "JUDGE": "off"}
+    return a_server(name, ("benchmarks.filled_index", str(index)), home, settings)
 
 
 def _side(name: str, server: Server, scale: Scale) -> Side:

@@ -29,7 +29,9 @@ def run(folder: Path, scale: Scale) -> Result:
         result.ratios.append(ratio(f"{name} ÷ bare-validate", rates(samples[name]), rates(samples["bare-validate"]), target))
     result.ratios.append(disk_ratio(result.rows[0]))
     result.notes.append(f"a body is {sum(len(body.content) for body in bodies) / _POOL / 1024:,.0f} KiB long on average")
-    result.notes.append(f"the index worked for up to {result.rows[0].settled_s:.1f} s behind the last answer (6 s are waited for)")
+    result.notes.append(
+        f"the index worked for up to {result.rows[0].settled_s:.1f} s behind the last answer (6 s are waited for)"
+    )
     return result
 
 

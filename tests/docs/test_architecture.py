@@ -13,13 +13,13 @@ from app.dispatch.base import Dispatcher
 from app.qa.base import Judge, Sandbox, Tree
 from app.rules.seal import Signer
 from app.storage.base import ArtifactStore, TraceStore
-from app.storage.index import TraceIndex
+from app.storage.index import TraceIndex, TraceInventory
 from app.storage.layout import Layout
 from tests.docs.markdown import read, rows, section
 from tests.e2e.server import ROOT
 
 PAGE = read("docs/architecture.md")
-INTERFACES = (TraceStore, ArtifactStore, TraceIndex, Dispatcher, Signer, Tree, Sandbox, Judge)
+INTERFACES = (TraceStore, ArtifactStore, TraceIndex, TraceInventory, Dispatcher, Signer, Tree, Sandbox, Judge)
 
 
 @pytest.mark.parametrize("interface", INTERFACES, ids=lambda interface: interface.__name__)
