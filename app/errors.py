@@ -139,12 +139,6 @@ class ArtifactExistsError(ConflictError):
     code = "artifact_exists"
 
 
-class RevisionConflictError(ConflictError):
-    """The trace has changed since it was read."""
-
-    code = "revision_conflict"
-
-
 class TraceClosedError(ConflictError):
     """The trace is finalized; it takes no more events."""
 

@@ -19,7 +19,7 @@ from app.models.trace import Trace
 from app.qa.base import RunResult, RunSpec, SandboxState
 from app.rules.chain import genesis_of
 from app.rules.sequence import AcceptedEvent
-from app.storage.base import Accept, Record, StoredBlob, StoredDocument, TraceHead
+from app.storage.base import Accept, CheckContent, Record, StoredBlob, StoredDocument, TraceHead
 from app.storage.codec import render_document
 from app.storage.known import Known
 
@@ -110,11 +110,11 @@ class MemoryArtifactStore:
         self._blobs: dict[str, bytes] = {}
         self._holders: dict[str, set[str]] = {}
 
-    def put(self, trace_id: str, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+    def put(self, trace_id: str, chunks: Iterable[bytes], check: CheckContent | None = None) -> StoredBlob:
         content = b"".join(chunks)
-        if check is not None:
-            check(io.BytesIO(content))
         sha256 = hashlib.sha256(content).hexdigest()
+        if check is not None:
+            check(io.BytesIO(content), StoredBlob(sha256, len(content)))
         self._blobs[sha256] = content
         self._holders.setdefault(sha256, set()).add(trace_id)
         return StoredBlob(sha256, len(content))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 
 from app.api.dependencies import Services
 from app.api.schemas import problems
-from app.api.security import require_token
+from app.api.security import require_job_token
 from app.models.job import JobStatus
 
 router = APIRouter()
@@ -18,7 +18,7 @@ router = APIRouter()
     "/jobs/{job_id}",
     summary="How a job stands",
     tags=["traces"],
-    dependencies=[Depends(require_token)],
+    dependencies=[Depends(require_job_token)],
     responses=problems(401, 404),
 )
 def read_job(job_id: Annotated[str, Path(max_length=200)], services: Services) -> JobStatus:

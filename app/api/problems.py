@@ -63,7 +63,7 @@ def problem(
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
     if faults:
         body["errors"] = [{"loc": list(fault.loc), "msg": fault.msg} for fault in faults[:MAX_FAULTS]]
-    body.update(more or {})
+    body = {**(more or {}), **body}
     content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
@@ -79,7 +79,8 @@ def as_problem(error: errors.PRTelemetryError) -> Response:
     if status in (408, 413):
         headers["Connection"] = "close"
     faults = error.faults if isinstance(error, errors.InvalidError) else ()
-    return problem(status, error.detail, error.code, faults, headers)
+    facts = {name: fact for name, fact in error.facts.items() if isinstance(fact, str | int)}
+    return problem(status, error.detail, error.code, faults, headers, facts)
 
 
 def _known(request: Request, error: Exception) -> Response:

@@ -34,12 +34,20 @@ async def require_trace_token(request: Request, _shown_in_docs: Annotated[object
         MissingCredentialsError: there is no usable Authorization header.
         WrongCredentialsError: the token is another one.
     """
+    return await _require_token_of(request, request.path_params["trace_id"])
+
+
+async def require_job_token(request: Request, _shown_in_docs: Annotated[object, Depends(_scheme)]) -> str:
+    """As ``require_trace_token``, for the trace of the job in the address."""
+    return await _require_token_of(request, request.path_params["job_id"].removeprefix("qa-"))
+
+
+async def _require_token_of(request: Request, trace_id: str) -> str:
     given = _given(request)
     if _is_servers(request, given):
         return "api"
     try:
-        authorise = services_of(request).recording.authorise
-        await run_in_threadpool(authorise, request.path_params["trace_id"], given or "")
+        await run_in_threadpool(services_of(request).recording.authorise, trace_id, given or "")
     except (NotFoundError, ValueError):
         raise WrongCredentialsError from None
     return "upload"

@@ -7,7 +7,8 @@ from typing import Literal
 from app.models.base import ShortText, TraceId, Value
 from app.models.commands import TestCommand
 
-JobState = Literal["running", "done"]
+JobState = Literal["running", "failed", "done"]
+"""``failed``: it ended without a result; the next finalize of its trace, or the next start, takes it up again."""
 JudgeMode = Literal["auto", "llm", "heuristic", "off"]
 
 

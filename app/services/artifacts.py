@@ -64,10 +64,7 @@ class ArtifactService:
         trace = self._traces.head(upload.trace_id).trace
         refuse_upload_unless_open(trace.trace_id, trace.status)
         refuse_without_consent(upload.kind or kind_of(upload.name), trace.session)
-        blob = self._artifacts.put(upload.trace_id, upload.chunks, self._check_tree if upload.name in TREE_NAMES else None)
-        if upload.expected_sha256 not in (None, blob.sha256):
-            raise InvalidError(f"The content has the SHA-256 {blob.sha256}, not the one announced")
-        return self._attach(upload, blob)
+        return self._attach(upload, self._receive(upload))
 
     def keep(self, upload: Upload, session: Session | None) -> ArtifactRef:
         """Keep a content that becomes an artifact with the events it belongs to: the caller attaches it.
@@ -79,8 +76,7 @@ class ArtifactService:
             MalformedError: an archive cannot be read.
         """
         refuse_without_consent(upload.kind or kind_of(upload.name), session)
-        blob = self._artifacts.put(upload.trace_id, upload.chunks, self._check_tree if upload.name in TREE_NAMES else None)
-        return _ref(upload, blob)
+        return _ref(upload, self._receive(upload))
 
     def find_all(self, trace_id: str) -> dict[str, ArtifactRef]:
         """The artifacts of a trace by name.
@@ -106,6 +102,15 @@ class ArtifactService:
         """The content of an artifact."""
         return self._artifacts.open(ref.sha256)
 
+    def _receive(self, upload: Upload) -> StoredBlob:
+        def check(content: BinaryIO, blob: StoredBlob) -> None:
+            if upload.expected_sha256 not in (None, blob.sha256):
+                raise InvalidError(f"The content has the SHA-256 {blob.sha256}, not the one announced")
+            if upload.name in TREE_NAMES:
+                self._check_tree(content, blob.size_bytes)
+
+        return self._artifacts.put(upload.trace_id, upload.chunks, check)
+
     def _attach(self, upload: Upload, blob: StoredBlob) -> tuple[ArtifactRef, bool]:
         ref = _ref(upload, blob)
         is_new = True
@@ -123,11 +128,9 @@ class ArtifactService:
         self._traces.append(upload.trace_id, attach)
         return ref, is_new
 
-    def _check_tree(self, file: BinaryIO) -> None:
-        size = file.seek(0, 2)
-        file.seek(0)
+    def _check_tree(self, content: BinaryIO, size_bytes: int) -> None:
         try:
-            count = sum(1 for _ in read_archive(file, size, self._limits))
+            count = sum(1 for _ in read_archive(content, size_bytes, self._limits))
         except ArchiveError as error:
             families = {"unsafe": DangerousInputError, "too_large": TooLargeError, "unreadable": MalformedError}
             raise families[error.kind](f"The archive is refused: {error}") from error

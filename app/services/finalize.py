@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from app.dispatch.base import Dispatcher
 from app.errors import BusyError, NotFoundError
-from app.models.job import JobStatus, QAJob, job_id_of
+from app.models.job import JobState, JobStatus, QAJob, job_id_of
 from app.models.qa import QAResults
 from app.models.trace import Trace
 from app.qa.pipeline import QAPipeline, QARequest
@@ -97,7 +97,10 @@ class FinalizeService:
             raise JobNotFoundError from None
         if job_id != job_id_of(trace_id) or status == "open":
             raise JobNotFoundError
-        return JobStatus(job_id=job_id, trace_id=trace_id, status="running" if status == "finalizing" else "done")
+        with self._guard:
+            is_running = trace_id in self._running
+        state: JobState = "done" if status == "finalized" and not is_running else "running" if is_running else "failed"
+        return JobStatus(job_id=job_id, trace_id=trace_id, status=state)
 
     def _run(self, job: QAJob) -> Trace:
         trace, is_whole = self._load_bounded(job.trace_id)

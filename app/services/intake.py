@@ -48,9 +48,10 @@ class Intake:
                 redactions.update(counts)
         return Screened(tuple(kept), redactions)
 
-    def screen_text(self, text: str) -> str:
-        """A text as it may be stored."""
-        return redact_text(text, self._policy.rules).text
+    def screen_text(self, text: str) -> tuple[str, Counter[str]]:
+        """A text as it may be stored, and how many values of each kind were replaced in it."""
+        redacted = redact_text(text, self._policy.rules)
+        return redacted.text, redacted.counts()
 
     def screen_trace(self, new: TraceStart) -> tuple[TraceStart, Counter[str]]:
         """The trace's own fields as they may be stored; its events are screened apart."""

@@ -7,6 +7,7 @@ import binascii
 import contextlib
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,7 +103,7 @@ class RecordingService:
             TraceNotFoundError: no trace has this id.
         """
         head = self._store.head(trace_id)
-        if head.trace.status == "open":
+        if head.trace.status != "finalized":
             with contextlib.suppress(BusyError):
                 self._finalize(QAJob(trace_id=trace_id))
         return Completed(trace_id, self._store.head(trace_id).num_events, job_id_of(trace_id))
@@ -145,8 +146,9 @@ class RecordingService:
 
     def _store_chunk(self, head: TraceHead, chunk: NewChunk, sha256: str, key: RequestKey | None) -> Mapping[str, object]:
         now, trace_id = self._clock(), head.trace.trace_id
-        artifacts, texts = self._keep_artifacts(head, chunk)
+        artifacts, texts, redactions = self._keep_artifacts(head, chunk)
         screened = self._intake.screen(_as_events(chunk, texts, head.trace.created_at), consent_of(head.trace.session))
+        screened.redactions.update(redactions)
         withheld = len(chunk.artifacts) - len(artifacts)
         answer: Mapping[str, object] = {}
 
@@ -209,8 +211,10 @@ class RecordingService:
             raise ChunkConflictError(f"The chunk_id {chunk.chunk_id!r} belongs to a chunk with another content")
         return receipt.answer
 
-    def _keep_artifacts(self, head: TraceHead, chunk: NewChunk) -> tuple[dict[str, ArtifactRef], dict[str, str]]:
-        """Keep the contents that may be kept. Returns what is to be attached, and the screened texts by their own names."""
+    def _keep_artifacts(self, head: TraceHead, chunk: NewChunk) -> tuple[dict[str, ArtifactRef], dict[str, str], Counter[str]]:
+        """Keep the contents that may be kept: what is to be attached, the screened texts by their own names, and what was
+        replaced in them."""
+        redactions: Counter[str] = Counter()
         refs: dict[str, ArtifactRef] = {}
         texts: dict[str, str] = {}
         for name, artifact in chunk.artifacts.items():
@@ -218,7 +222,8 @@ class RecordingService:
                 continue
             content = _content(name, artifact)
             if artifact.encoding == "utf-8" and artifact.type not in _TREES:
-                texts[name] = self._intake.screen_text(artifact.content)
+                texts[name], counts = self._intake.screen_text(artifact.content)
+                redactions += counts
                 content = texts[name].encode()
             stored_name = _TREES.get(artifact.type, name)
             upload = Upload(
@@ -230,7 +235,7 @@ class RecordingService:
                 event_id=artifact.event_id,
             )
             refs[stored_name] = self._artifacts.keep(upload, head.trace.session)
-        return refs, texts
+        return refs, texts, redactions
 
 
 def _as_trace(new: NewRecording, now: datetime) -> TraceStart:

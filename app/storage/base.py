@@ -191,10 +191,14 @@ class StoredBlob:
     size_bytes: int
 
 
+CheckContent = Callable[[BinaryIO, StoredBlob], None]
+"""Looks at a content that has arrived, and at what it would be kept as."""
+
+
 class ArtifactStore(Protocol):
     """Contents by their SHA-256, streamed, never whole in memory. A content stays as long as one trace holds it."""
 
-    def put(self, trace_id: str, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+    def put(self, trace_id: str, chunks: Iterable[bytes], check: CheckContent | None = None) -> StoredBlob:
         """Keep a content for a trace. ``check`` reads it before it is kept and may raise: then nothing is kept."""
         ...
 

@@ -120,11 +120,24 @@ class DataDirectoryCheck:
             elif _sha256(blob) != ref.sha256:
                 problem = f"{trace.trace_id}'s {name} is not what was stored"
                 yield CheckNote("artifact", ref.sha256, problem, is_derivable=False)
-            elif not link.exists():
+            elif not link.exists() or not link.samefile(blob):
+                # a copy of the directory that did not keep hard links looks like this
                 yield self._note("artifact", ref.sha256, f"{trace.trace_id} does not hold its {name}", is_derivable=True)
                 if self._repair:
                     link.parent.mkdir(exist_ok=True)
+                    link.unlink(missing_ok=True)
                     os.link(blob, link)
+        yield from self._check_unattached(trace)
+
+    def _check_unattached(self, trace: Trace) -> Iterator[CheckNote]:
+        attached = {ref.sha256 for ref in trace.artifacts.values()}
+        folder = self._layout.held(trace.trace_id)
+        for link in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if link.name not in attached:
+                problem = f"{trace.trace_id} holds what came with a request that was refused"
+                yield self._note("artifact", link.name, problem, is_derivable=True)
+                if self._repair:
+                    link.unlink()
 
     def _check_leftovers(self) -> Iterator[CheckNote]:
         known = set(self._layout.trace_ids())

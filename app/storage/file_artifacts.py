@@ -6,14 +6,14 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from app.errors import ArtifactNotFoundError, CorruptError
-from app.storage.base import StoredBlob
+from app.storage.base import CheckContent, StoredBlob
 from app.storage.disk import disk_errors
 from app.storage.layout import Layout
 from app.utils.atomic import fsync_folder
@@ -36,14 +36,14 @@ class FileArtifactStore:
             for draft in self._layout.incoming.iterdir():
                 draft.unlink(missing_ok=True)
 
-    def put(self, trace_id: str, chunks: Iterable[bytes], check: Callable[[BinaryIO], None] | None = None) -> StoredBlob:
+    def put(self, trace_id: str, chunks: Iterable[bytes], check: CheckContent | None = None) -> StoredBlob:
         """See ``ArtifactStore.put``."""
         draft = self._layout.incoming / secrets.token_hex(16)
         try:
             blob = self._receive(draft, chunks)
             if check is not None:
                 with draft.open("rb") as file:
-                    check(file)
+                    check(file, blob)
             with disk_errors(), self._links:
                 self._keep(trace_id, draft, blob)
         finally:

@@ -106,8 +106,10 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders that are missing."""
-        for folder in (self.traces, self.incoming, self.holdings, self.finalizing, self.tombstones):
-            folder.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.traces, self.artifacts, self.incoming, self.holdings, self.finalizing, self.tombstones):
+            # sessions are nobody else's business on this machine
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _checked(pattern: re.Pattern[str], name: str) -> str:

@@ -63,6 +63,7 @@ def test_a_digest_is_compared(open_trace: TestClient) -> None:
         return open_trace.put("/traces/t-1/artifacts/a", content=b"x", headers={"Content-Digest": digest}).status_code
 
     assert put(f"sha-256=:{wrong}:") == 422
+    assert open_trace.get("/traces/t-1/artifacts").json() == {}
     assert put("sha-256=:nonsense:") == 422
     assert put(f"sha-256=:{right}:") == 201
 

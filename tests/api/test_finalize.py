@@ -269,6 +269,7 @@ def test_a_finalize_that_a_crash_interrupted_is_done_by_the_next(with_workspace:
     sandbox.answer = crash
     is_problem(with_workspace.post("/traces/t-1/finalize"), 500)
     assert with_workspace.get("/traces/t-1").json()["status"] == "finalizing"
+    assert with_workspace.get("/jobs/qa-t-1").json()["status"] == "failed"
     sandbox.answer = fixed_by_b
 
     assert results_of(with_workspace)["verification"]["verdict"] == "fixed"

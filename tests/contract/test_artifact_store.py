@@ -26,7 +26,7 @@ def test_the_same_content_twice_is_one(artifacts: ArtifactStore) -> None:
 
 
 def test_what_the_check_refuses_is_not_kept(artifacts: ArtifactStore) -> None:
-    def refuse(content: BinaryIO) -> None:
+    def refuse(content: BinaryIO, blob: StoredBlob) -> None:
         raise ValueError(content.read().decode())
 
     with pytest.raises(ValueError, match="bad"):

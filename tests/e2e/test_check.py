@@ -90,6 +90,19 @@ def test_artifacts_are_compared_with_who_holds_them(data_dir: Path) -> None:
     assert not stray.exists()
 
 
+def test_a_copy_that_lost_its_hard_links_is_mended(data_dir: Path) -> None:
+    for link in (data_dir / "artifacts" / "held").glob("*/*"):
+        content = link.read_bytes()
+        link.unlink()
+        link.write_bytes(content)
+    (data_dir / "artifacts" / "held" / "open-1" / ("0" * 64)).write_bytes(b"refused")
+
+    code, notes = check(data_dir, "--repair")
+
+    assert (code, len(notes), {note["is_repaired"] for note in notes}) == (0, 4, {True})
+    assert check(data_dir) == (0, [])
+
+
 def test_what_belongs_to_no_trace_is_removed(data_dir: Path) -> None:
     (data_dir / "traces" / "open-1.json").unlink()
     (data_dir / "finalizing" / "done-1").touch()
