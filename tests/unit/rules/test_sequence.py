@@ -67,7 +67,7 @@ def test_a_missing_zone_is_utc_and_noted() -> None:
 
 
 def test_what_is_not_stated_is_named_and_what_the_client_named_stays() -> None:
-    command = {
+    command: dict[str, Any] = {
         "command": "ls",
         "output": "",
         "exit_code": None,
