@@ -10,14 +10,91 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-_NOUNS = tuple(
-    ["order", "invoice", "basket", "price", "rate", "cursor", "session", "ledger", "cache", "parser", "buffer", "header", "tokens", "branch", "amount", "entry", "queue", "worker", "schema", "locale"]
+_NOUNS = (
+    "order",
+    "invoice",
+    "basket",
+    "price",
+    "rate",
+    "cursor",
+    "session",
+    "ledger",
+    "cache",
+    "parser",
+    "buffer",
+    "header",
+    "tokens",
+    "branch",
+    "amount",
+    "entry",
+    "queue",
+    "worker",
+    "schema",
+    "locale",
 )
-_VERBS = tuple(["load", "parse", "render", "apply", "merge", "round", "collect", "validate", "flush", "resolve", "split", "rebuild"])
-_WORDS = tuple(
-    ["the", "value", "is", "rounded", "before", "tax", "so", "one", "cent", "gets", "lost", "when", "many", "items", "share", "a", "discount", "test", "fails", "only", "for", "empty", "list", "because", "we", "return", "early", "instead", "of", "raising", "perhaps", "cached", "result", "stale", "after", "update", "should", "check", "boundary", "first"]
+_VERBS = (
+    "load",
+    "parse",
+    "render",
+    "apply",
+    "merge",
+    "round",
+    "collect",
+    "validate",
+    "flush",
+    "resolve",
+    "split",
+    "rebuild",
 )
-_PEOPLE = tuple(["Ada", "Grace", "Linus", "Barbara", "Edsger"])
+_WORDS = (
+    "the",
+    "value",
+    "is",
+    "rounded",
+    "before",
+    "tax",
+    "so",
+    "one",
+    "cent",
+    "gets",
+    "lost",
+    "when",
+    "many",
+    "items",
+    "share",
+    "a",
+    "discount",
+    "test",
+    "fails",
+    "only",
+    "for",
+    "empty",
+    "list",
+    "because",
+    "we",
+    "return",
+    "early",
+    "instead",
+    "of",
+    "raising",
+    "perhaps",
+    "cached",
+    "result",
+    "stale",
+    "after",
+    "update",
+    "should",
+    "check",
+    "boundary",
+    "first",
+)
+_PEOPLE = (
+    "Ada",
+    "Grace",
+    "Linus",
+    "Barbara",
+    "Edsger",
+)
 
 
 class Sessions:
