@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from app.errors import BusyError, TraceClosedError
 from app.models.trace import Status
 
 
-def refuse_append_unless_open(trace_id: str, status: Status) -> None:
-    """Events are taken while a trace is open.
+def refuse_unless_open(trace_id: str, status: Status, what: Literal["events", "artifacts"]) -> None:
+    """Events and artifacts are taken while a trace is open.
 
     Raises:
         TraceClosedError: the trace is finalized.
         BusyError: it is being finalized.
     """
     if status == "finalized":
-        raise TraceClosedError(f"Trace {trace_id} is finalized; it takes no more events", trace_id=trace_id)
+        raise TraceClosedError(f"Trace {trace_id} is finalized; it takes no more {what}", trace_id=trace_id)
     if status == "finalizing":
-        raise BusyError(f"Trace {trace_id} is being finalized; it takes no more events", trace_id=trace_id)
-
-
-def refuse_upload_unless_open(trace_id: str, status: Status) -> None:
-    """Artifacts are taken while a trace is open.
-
-    Raises:
-        TraceClosedError: the trace is finalized.
-        BusyError: it is being finalized.
-    """
-    if status == "finalized":
-        raise TraceClosedError(f"Trace {trace_id} is finalized; it takes no more artifacts", trace_id=trace_id)
-    if status == "finalizing":
-        raise BusyError(f"Trace {trace_id} is being finalized; it takes no more artifacts", trace_id=trace_id)
+        raise BusyError(f"Trace {trace_id} is being finalized; it takes no more {what}", trace_id=trace_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from app.models.events import Event, TerminalCommand
 from app.rules.canonical import canonical_stamped
 from app.rules.chain import link, splice_hash
 from app.rules.metrics import EventFacts, facts_of
-from app.utils.clock import in_zone
 
 
 class DuplicateEventIdError(InvalidError):
@@ -89,11 +88,6 @@ def refuse_duplicates(events: Sequence[Event], taken_ids: Set[str]) -> None:
     if faults:
         names = sorted({events[int(fault.loc[1])].event_id or "" for fault in faults})
         raise DuplicateEventIdError(f"Duplicate event ids: {', '.join(names[:20])}", faults)
-
-
-def in_reading_order(events: Iterable[Event]) -> tuple[Event, ...]:
-    """By timestamp, then by arrival."""
-    return tuple(sorted(events, key=lambda event: (in_zone(event.timestamp), event.seq or 0)))
 
 
 def _name_unknowns(event: TerminalCommand) -> Any:

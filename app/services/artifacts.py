@@ -16,7 +16,7 @@ from app.errors import (
     TooLargeError,
 )
 from app.models.trace import ArtifactRef, Session
-from app.rules.lifecycle import refuse_upload_unless_open
+from app.rules.lifecycle import refuse_unless_open
 from app.services.intake import refuse_without_consent
 from app.storage.base import ArtifactStore, Record, StoredBlob, TraceHead, TraceStore
 from app.utils.archives import ArchiveError, ArchiveLimits, read_archive
@@ -62,7 +62,7 @@ class ArtifactService:
         """
         # before anything is received: nobody fills the disk for a trace that takes nothing
         trace = self._traces.head(upload.trace_id).trace
-        refuse_upload_unless_open(trace.trace_id, trace.status)
+        refuse_unless_open(trace.trace_id, trace.status, "artifacts")
         refuse_without_consent(upload.kind or kind_of(upload.name), trace.session)
         return self._attach(upload, self._receive(upload))
 
@@ -117,7 +117,7 @@ class ArtifactService:
 
         def attach(head: TraceHead) -> Record | None:
             nonlocal ref, is_new
-            refuse_upload_unless_open(upload.trace_id, head.trace.status)
+            refuse_unless_open(upload.trace_id, head.trace.status, "artifacts")
             stored = head.artifacts.get(upload.name)
             if stored is None:
                 return Record(artifacts={upload.name: ref})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.errors import TraceExistsError
 from app.models.trace import NewEvents, Trace, TraceStart
 from app.rules.chain import genesis_of
-from app.rules.lifecycle import refuse_append_unless_open
+from app.rules.lifecycle import refuse_unless_open
 from app.rules.metrics import measure
 from app.rules.sequence import accept_events
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
@@ -77,7 +77,7 @@ class IngestService:
             if known is not None:
                 answer = known
                 return None
-            refuse_append_unless_open(trace_id, head.trace.status)
+            refuse_unless_open(trace_id, head.trace.status, "events")
             events = accept_events(
                 screened.events,
                 taken_ids=head.event_ids,

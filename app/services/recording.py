@@ -17,7 +17,7 @@ from app.models.events import Event
 from app.models.job import QAJob, job_id_of
 from app.models.recording import NewChunk, NewRecording, RecordedArtifact
 from app.models.trace import ArtifactRef, Recorder, Repo, Session, Task, TraceStart
-from app.rules.lifecycle import refuse_append_unless_open
+from app.rules.lifecycle import refuse_unless_open
 from app.rules.recording import OUTPUT_REFERENCES, as_event
 from app.rules.redaction.consent import artifact_allowed
 from app.rules.sequence import accept_events
@@ -141,7 +141,7 @@ class RecordingService:
                 # on disk already: the head that says so may be ahead of the disk, an append of nothing waits for it
                 self._store.append(trace_id, lambda _: None)
                 return answer
-            refuse_append_unless_open(trace_id, head.trace.status)
+            refuse_unless_open(trace_id, head.trace.status, "events")
             return self._store_chunk(head, chunk, sha256, request_key)
 
     def _store_chunk(self, head: TraceHead, chunk: NewChunk, sha256: str, key: RequestKey | None) -> Mapping[str, object]:
@@ -158,7 +158,7 @@ class RecordingService:
             if known is not None:
                 answer = known
                 return None
-            refuse_append_unless_open(trace_id, head.trace.status)
+            refuse_unless_open(trace_id, head.trace.status, "events")
             _refuse_out_of_order(head, chunk)
             for name, ref in artifacts.items():
                 if name in head.artifacts:

@@ -11,7 +11,7 @@ from app.models.base import STORED
 from app.models.events import EVENT
 from app.rules.canonical import canonical_event
 from app.rules.chain import link, split_hash
-from app.rules.sequence import AcceptedEvent, DuplicateEventIdError, accept_events, in_reading_order
+from app.rules.sequence import AcceptedEvent, DuplicateEventIdError, accept_events
 from tests.builders import NOON, a_thought, an_edit, an_event, events
 
 
@@ -87,12 +87,3 @@ def test_ids_that_are_taken_or_stand_twice_are_all_named(ids: tuple[str, ...], t
         accepted(*({**a_thought(), "event_id": name} for name in ids), taken=frozenset(taken))
 
     assert all(fault.loc[2] == "event_id" for fault in caught.value.faults)
-
-
-def test_events_are_read_by_time_then_by_arrival() -> None:
-    stored = [
-        EVENT.validate_json(event.content, context=STORED)
-        for event in accepted(a_thought("c", minute=2), a_thought("a", minute=1), a_thought("b", minute=1))
-    ]
-
-    assert [event.data.model_dump()["content"] for event in in_reading_order(stored)] == ["a", "b", "c"]
