@@ -80,11 +80,11 @@ def interleave(sides: Sequence[Side], repetitions: int) -> dict[str, list[Sample
     return samples
 
 
-def take(server: Server, run: Callable[[], Load]) -> Sample:
-    """One run, with what it costs the server."""
+def take(server: Server, run: Callable[[], Load], settle_s: float = _SETTLE_S) -> Sample:
+    """One run, with what it costs the server until it rests, or until ``settle_s`` after the last answer."""
     cpu, disk = server.cpu_s(), server.disk_bytes()
     load = run()
-    settled_s = server.settle(_SETTLE_S)
+    settled_s = server.settle(settle_s) if settle_s else 0.0
     return Sample(load, server.cpu_s() - cpu, settled_s, server.memory_bytes(), server.disk_bytes() - disk)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from benchmarks.workloads.base import OURS, WITHOUT_REDACTION, Scale, append_req
 _POOL = 2000
 _WARM_UP = 500
 _PARTS = 10
+_OURS = (OURS, WITHOUT_REDACTION)
 
 
 @dataclass
@@ -35,24 +37,22 @@ def run(folder: Path, scale: Scale) -> Result:
     sessions = Sessions()
     bodies = [chunk_body(sessions, 1) for _ in range(_POOL)]
     samples: dict[str, list[Sample]] = {}
-    flatness: dict[str, list[tuple[float, float]]] = {OURS: [], WITHOUT_REDACTION: []}
+    flatness: list[tuple[float, float]] = []
     with servers(folder, ("bare-fsync", "bare-validate", "do-nothing")) as running:
         for _ in range(scale.repetitions):
             sides = []
             for name, server in running.items():
-                trace_id = new_trace(server.port, sessions) if name in flatness else "bare"
+                trace_id = new_trace(server.port, sessions) if name in _OURS else "bare"
                 sides.append(_Growing(name, server, append_requests([trace_id], bodies), []))
             _warm_up(sides)
             taken = _grow(sides, length // _PARTS)
             for side in sides:
                 samples.setdefault(side.name, []).append(taken[side.name])
-                if side.name in flatness:
-                    flatness[side.name].append((_rate(side.parts[-1]), _rate(side.parts[0])))
+            flatness.append((_rate(sides[0].parts[-1]), _rate(sides[0].parts[0])))
         result = Result("w1", f"one event per request, one client, one trace growing to {length:,} events", scale.repetitions)
         result.rows = [row(name, running[name], samples[name]) for name in running]
-    for name, target in ((OURS, 0.95), (WITHOUT_REDACTION, None)):
-        ends, starts = zip(*flatness[name], strict=True)
-        result.ratios.append(ratio(f"{name}: last tenth ÷ first tenth", ends, starts, at_least=target))
+    ends, starts = zip(*flatness, strict=True)
+    result.ratios.append(ratio("ours: last tenth ÷ first tenth", ends, starts, at_least=0.95))
     for name, target in ((OURS, 0.8), (WITHOUT_REDACTION, None)):
         result.ratios.append(ratio(f"{name} ÷ bare-fsync", rates(samples[name]), rates(samples["bare-fsync"]), target))
     result.ratios.append(ratio("ours ÷ bare-validate", rates(samples[OURS]), rates(samples["bare-validate"])))
@@ -67,13 +67,14 @@ def _warm_up(sides: Sequence[_Growing]) -> None:
 
 
 def _grow(sides: Sequence[_Growing], count: int) -> dict[str, Sample]:
-    """All sides part by part, in turns."""
+    """Part by part, in turns. Only our trace has to grow to its full length; of the others a quarter gives their rate."""
     taken: dict[str, list[Sample]] = {side.name: [] for side in sides}
     for part in range(_PARTS):
         start = part % len(sides)
         for side in (*sides[start:], *sides[:start]):
+            run = partial(_part, side, count if side.name == OURS else count // 4)
             with alone(side.server, [other.server for other in sides]):
-                taken[side.name].append(take(side.server, lambda side=side: _part(side, count)))  # type: ignore[misc]
+                taken[side.name].append(take(side.server, run, settle_s=6.0 if part == _PARTS - 1 else 0.0))
     return {name: _joined(samples) for name, samples in taken.items()}
 
 

@@ -32,7 +32,7 @@ COMMANDS = st.fixed_dictionaries(
         "command": TEXT.filter(bool),
         "output": TEXT,
         "exit_code": st.none() | INTEGERS,
-        "duration_ms": st.none() | INTEGERS.map(abs) | FLOATS.map(abs),
+        "duration_ms": st.none() | INTEGERS.map(abs) | FLOATS.map(abs).filter(lambda value: value <= 2**53 - 1),
     },
     optional={"extra": OBJECTS, "env_redacted": st.none() | st.dictionaries(TEXT, TEXT), "cwd": st.none() | TEXT},
 )
