@@ -26,13 +26,20 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
 INTEGERS = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
 SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | TEXT
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=20)
-OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
+SAFE_FLOATS = FLOATS.filter(lambda value: abs(value) <= MAX_SAFE_INTEGER)
+"""What an event may hold: the same number, read as an integer, would be refused beyond this."""
+SAFE_VALUES = st.recursive(
+    st.none() | st.booleans() | INTEGERS | SAFE_FLOATS | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(TEXT, SAFE_VALUES, max_size=5)
 COMMANDS = st.fixed_dictionaries(
     {
         "command": TEXT.filter(bool),
         "output": TEXT,
         "exit_code": st.none() | INTEGERS,
-        "duration_ms": st.none() | INTEGERS.map(abs) | FLOATS.map(abs).filter(lambda value: value <= 2**53 - 1),
+        "duration_ms": st.none() | INTEGERS.map(abs) | SAFE_FLOATS.map(abs),
     },
     optional={"extra": OBJECTS, "env_redacted": st.none() | st.dictionaries(TEXT, TEXT), "cwd": st.none() | TEXT},
 )
