@@ -96,6 +96,7 @@ The result is one JSON file per trace:
 
 Next, for instance:
   python -m json.tool {document} | less
+  .venv/bin/python -m app verify {document} --public-key {data_dir}/keys/public/*.pem
   DATA_DIR={data_dir} API_TOKEN=secret .venv/bin/python -m app serve
   curl -H 'Authorization: Bearer secret' http://127.0.0.1:8000/traces/{trace_id}
 """
