@@ -28,7 +28,7 @@ MAX_KEY_CHARACTERS = 255
 _DANGEROUS = frozenset({"dangerous_path", "dangerous_command"})
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[str | None, Header(description="The same request again is answered as before")] = None,
 ) -> str | None:
     if idempotency_key is None:

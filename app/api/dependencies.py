@@ -1,4 +1,8 @@
-"""What routes are given."""
+"""What routes are given.
+
+These are coroutines although they wait for nothing: FastAPI sends every plain function to a worker thread, which costs more than
+what they do.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,11 @@ def services_of(request: Request) -> Application:
     return cast("Application", request.app.state.application)
 
 
-def _known_trace_id(trace_id: Annotated[str, Path(description="The trace's id")]) -> str:
+async def _services(request: Request) -> Application:
+    return services_of(request)
+
+
+async def _known_trace_id(trace_id: Annotated[str, Path(description="The trace's id")]) -> str:
     """An id that a trace can have: no other has a trace."""
     try:
         return _TRACE_ID.validate_python(trace_id)
@@ -28,7 +36,7 @@ def _known_trace_id(trace_id: Annotated[str, Path(description="The trace's id")]
         raise TraceNotFoundError(trace_id) from None
 
 
-def _artifact_name(request: Request, name: Annotated[str, Path(description="The artifact's name")]) -> str:
+async def _artifact_name(request: Request, name: Annotated[str, Path(description="The artifact's name")]) -> str:
     try:
         return _ARTIFACT_NAME.validate_python(name)
     except ValidationError:
@@ -37,6 +45,6 @@ def _artifact_name(request: Request, name: Annotated[str, Path(description="The 
         raise ArtifactNotFoundError from None
 
 
-Services = Annotated[Application, Depends(services_of)]
+Services = Annotated[Application, Depends(_services)]
 TraceIdPath = Annotated[str, Depends(_known_trace_id)]
 ArtifactNamePath = Annotated[str, Depends(_artifact_name)]

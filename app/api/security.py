@@ -15,7 +15,7 @@ from app.utils.auth import bearer_token, same_secret
 _scheme = HTTPBearer(auto_error=False, description="The server's `API_TOKEN`, or the `upload_token` of one recorded trace.")
 
 
-def require_token(request: Request, _shown_in_docs: Annotated[object, Depends(_scheme)]) -> str:
+async def require_token(request: Request, _shown_in_docs: Annotated[object, Depends(_scheme)]) -> str:
     """Let the bearer of the server's token pass; anybody, where the server runs open on loopback. Returns who calls.
 
     Raises:
