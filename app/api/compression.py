@@ -35,7 +35,7 @@ class CompressedAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
-        if scope["type"] != "http" or _is_artifact(scope) or scope["method"] == "HEAD" or _asks_for_stream(scope):
+        if scope["type"] != "http" or _is_artifact(scope) or _asks_for_stream(scope) or _stays_as_it_is(scope):
             await self._app(scope, receive, send)
             return
 
@@ -172,6 +172,13 @@ def _encodings(scope: Scope) -> list[str]:
     lines = ",".join(Headers(scope=scope).getlist("content-encoding"))
     names = (name.strip().lower() for name in lines.split(","))
     return [name for name in names if name not in ("", "identity")]
+
+
+def _stays_as_it_is(scope: Scope) -> bool:
+    """Without a body to compress, or asked for by who takes none; what a cache may keep says by what it varies all the same."""
+    if scope["method"] == "GET":
+        return False
+    return scope["method"] == "HEAD" or not _takes_gzip(Headers(scope=scope).getlist("accept-encoding"))
 
 
 def _unpacked_scope(scope: Scope) -> Scope:

@@ -1,7 +1,7 @@
 """What routes are given.
 
-These are coroutines although they wait for nothing: FastAPI sends every plain function to a worker thread, which costs more than
-what they do.
+These are coroutines although they wait for nothing: FastAPI sends every plain function to a worker thread, which costs more
+than what they do.
 """
 
 from __future__ import annotations

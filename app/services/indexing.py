@@ -16,6 +16,8 @@ from app.storage.index import IndexEntry, TraceIndex, TraceInventory
 _log = logging.getLogger(__name__)
 _BATCH = 64
 _RETRY_S = 5.0
+_UNHURRIED_SHARE = 0.25
+"""At most this share of the time goes into the index while nobody waits for it."""
 _PATIENCE_S = 2.0
 """A comparison that takes no longer is waited for, as it does with a few thousand traces."""
 
@@ -43,6 +45,8 @@ class IndexUpdater:
         self._comparing_since = 0.0
         self._blocked_until: float | None = None
         self._chores_from = 0.0
+        self._unhurried_from = 0.0
+        self._waiting = 0
         self._is_untidy = False
         index.when_lost(self.catch_up)
 
@@ -81,7 +85,7 @@ class IndexUpdater:
             def is_enough() -> bool:
                 return self._dirty.is_done(ticket) and not self._is_comparison_young()
 
-            self._changed.wait_for(lambda: is_enough() or self._cannot_go_on(), timeout_s)
+            self._wait_for(lambda: is_enough() or self._cannot_go_on(), timeout_s)
             return self._dirty.is_done(ticket)
 
     def drain(self, timeout_s: float) -> bool:
@@ -94,7 +98,7 @@ class IndexUpdater:
             def is_done() -> bool:
                 return self._dirty.is_done(ticket) and self._comparison is None and not self._is_untidy
 
-            self._changed.wait_for(lambda: is_done() or self._cannot_go_on(), timeout_s)
+            self._wait_for(lambda: is_done() or self._cannot_go_on(), timeout_s)
             return is_done()
 
     def close(self) -> None:
@@ -105,6 +109,15 @@ class IndexUpdater:
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _wait_for(self, is_done: Callable[[], bool], timeout_s: float) -> None:
+        """Wait, and have the thread hurry meanwhile."""
+        self._waiting += 1
+        self._changed.notify_all()
+        try:
+            self._changed.wait_for(is_done, timeout_s)
+        finally:
+            self._waiting -= 1
 
     def _wake(self) -> None:
         if self._thread is None and not self._is_closed:
@@ -142,7 +155,11 @@ class IndexUpdater:
         now = self._timer()
         if self._blocked_until is not None and self._blocked_until > now:
             return self._blocked_until - now
-        waits = [self._dirty.wait_s(now)]
+        wait_s = self._dirty.wait_s(now)
+        if wait_s is not None and not self._waiting:
+            # while nobody asks, those who write come first
+            wait_s = max(wait_s, self._unhurried_from - now)
+        waits = [wait_s]
         if self._comparison is not None or self._is_untidy:
             waits.append(max(self._chores_from - now, 0.0))
         return min((wait for wait in waits if wait is not None), default=None)
@@ -152,6 +169,7 @@ class IndexUpdater:
         is_done = self._index_all(taken)
         with self._changed:
             now = self._timer()
+            self._unhurried_from = now + (now - started) * (1 / _UNHURRIED_SHARE - 1)
             if is_done:
                 self._dirty.finish(now, now - started)
             else:
