@@ -6,7 +6,7 @@ import hashlib
 import io
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -126,8 +126,12 @@ class MemoryArtifactStore:
         yield io.BytesIO(self._blobs[sha256])
 
     def release(self, trace_id: str) -> None:
+        self.trim(trace_id, frozenset())
+
+    def trim(self, trace_id: str, keep: Set[str]) -> None:
         for sha256, holders in list(self._holders.items()):
-            holders.discard(trace_id)
+            if sha256 not in keep:
+                holders.discard(trace_id)
             if not holders:
                 del self._holders[sha256], self._blobs[sha256]
 

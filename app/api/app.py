@@ -33,7 +33,9 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
         finally:
             await to_thread.run_sync(application.close)
 
-    app = FastAPI(title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
+    )
     configure_logging(settings.log_level, settings.log_format)
     app.state.settings = settings
     for router in (health.router, listing.router, documents.router, artifacts.router, recording.router, jobs.router):

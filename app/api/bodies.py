@@ -9,6 +9,7 @@ from anyio import from_thread
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from app.api.problems import describe_faults
@@ -47,7 +48,10 @@ async def json_body(request: Request) -> bytes:
     Raises:
         UnsupportedMediaTypeError: it says that it is something else.
     """
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise ClientGoneError from None
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # a client that sends nothing may still announce a form
     if body and media_type and media_type != "application/json" and not media_type.endswith("+json"):

@@ -101,7 +101,7 @@ def _is_local(scope: Scope) -> bool:
     if client is None or not _is_loopback(client[0]) or not _is_loopback(_host_name(headers.get("host", ""))):
         return False
     origin = headers.get("origin")
-    return origin is None or _is_loopback(urlsplit(origin).hostname or "")
+    return origin is None or _is_loopback(_host_name(origin.partition("://")[2]))
 
 
 def _host_name(host: str) -> str:

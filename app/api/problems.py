@@ -108,7 +108,9 @@ def _framework_validation(_request: Request, error: Exception) -> Response:
 
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
-    return problem(500, "Something went wrong on the server; its log says what.", "internal")
+    # the framework hangs up after an answer to what it did not expect
+    headers = {"Connection": "close"}
+    return problem(500, "Something went wrong on the server; its log says what.", "internal", headers=headers)
 
 
 def describe_faults(faults: Sequence[errors.Fault]) -> str:

@@ -47,6 +47,29 @@ JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_interoperable)]
 """Free JSON that every reader understands alike."""
 
 
+_NOTES = ("redacted", "unknown", "withheld")
+
+
+def _with_readable_notes(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    for name in _NOTES:
+        names = value.get(name, [])
+        if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+            raise PydanticCustomError(
+                "reserved", "'{name}' is a list of field names, to which the server may add", {"name": name}
+            )
+    return value
+
+
+Extra = Annotated[JsonObject, AfterValidator(_with_readable_notes)]
+"""Free JSON beside an event's own fields. The names of what was redacted, unknown or withheld stand there, too."""
+
+
+def name_unknown(extra: dict[str, Any], *names: str) -> None:
+    """Add to the names of what the source of an event does not state."""
+    known = extra.get("unknown", [])
+    extra["unknown"] = [*known, *(name for name in names if name not in known)]
+
+
 class Value(BaseModel):
     """A frozen value that knows exactly its fields. NaN and Infinity are not JSON and are refused."""
 

@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from app.models.base import MAX_SAFE_INTEGER, Count, EventId, JsonObject, SafeInteger, ServerOwned, Sha256, ShortText, Value
+from app.models.base import MAX_SAFE_INTEGER, Count, EventId, Extra, SafeInteger, ServerOwned, Sha256, ShortText, Value
 from app.models.paths import RepoPath
 
 
 class EventData(Value):
     """What every kind of event may say."""
 
-    extra: JsonObject | None = None
+    extra: Extra | None = None
     """Whatever has no field of its own."""
 
 

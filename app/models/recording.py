@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from app.models.base import MAX_SAFE_INTEGER, ArtifactName, Count, EventId, JsonObject, SafeInteger, Sha256, ShortText, Value
+from app.models.base import MAX_SAFE_INTEGER, ArtifactName, Count, EventId, Extra, SafeInteger, Sha256, ShortText, Value
 from app.models.commands import TestCommand
 from app.models.paths import RepoPath
 from app.models.trace import Consent, Environment
@@ -40,7 +40,7 @@ class _Recorded(Value):
     """Seconds since 1970, or, below 100,000,000, since the session was created."""
     ts_server_s: float | int | None = None
     """Taken and forgotten: the server has its own clock."""
-    extra: JsonObject | None = None
+    extra: Extra | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -28,6 +28,8 @@ class ArchiveTree:
     limits: ArchiveLimits
     keep_folders: frozenset[str] = frozenset()
     """A single folder around everything stays part of the paths where it has one of these names."""
+    known_paths: frozenset[str] = frozenset()
+    """It stays, too, where the archive holds one of these paths as it is."""
 
     def files(self) -> Iterator[TreeFile]:
         """See ``Tree.files``.
@@ -46,6 +48,8 @@ class ArchiveTree:
             top, slash, rest = file.path.partition("/")
             tops.add(top + slash)
             if len(tops) > 1 or not slash or rest == "__init__.py" or top in self.keep_folders:
+                return ""
+            if file.path in self.known_paths:
                 return ""
         return tops.pop() if tops else ""
 

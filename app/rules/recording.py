@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from app.models.base import name_unknown
 from app.models.events import (
     CodeEdit,
     CodeEditData,
@@ -64,7 +65,7 @@ def as_event(recorded: RecordedEvent, references: Mapping[str, str], outputs: Ma
     if recorded.seq is not None:
         extra["client_seq"] = recorded.seq
     if recorded.ts_client_s is None:
-        extra["unknown"] = ["timestamp"]
+        name_unknown(extra, "timestamp")
     match recorded:
         case RecordedOpen():
             return FileOpen(event_type="file_open", data=FileOpenData(**_with(extra, file_path=recorded.file_path)), **common)
@@ -156,7 +157,7 @@ def _command(
     if output is None:
         output = "".join(outputs[name] for name in OUTPUT_REFERENCES.values() if name in outputs)
         if not outputs:
-            extra["unknown"] = [*extra.get("unknown", ()), "output"]
+            name_unknown(extra, "output")
     fields = _with(
         extra,
         command=recorded.cmd,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.errors import Fault, InvalidError
+from app.models.base import name_unknown
 from app.models.events import Event, TerminalCommand
 from app.rules.canonical import canonical_stamped
 from app.rules.chain import link, splice_hash
@@ -96,10 +97,5 @@ def _name_unknowns(event: TerminalCommand) -> Any:
     if not missing:
         return event.data
     extra = dict(event.data.extra or {})
-    named = extra.get("unknown")
-    known = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    added = [name for name in missing if name not in known]
-    if not added:
-        return event.data
-    extra["unknown"] = [*known, *added]
-    return event.data.model_copy(update={"extra": extra})
+    name_unknown(extra, *missing)
+    return event.data.model_copy(update={"extra": extra}) if extra != event.data.extra else event.data

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -13,7 +16,10 @@ from app.errors import (
     DangerousInputError,
     InvalidError,
     MalformedError,
+    NotFoundError,
+    PRTelemetryError,
     TooLargeError,
+    UnavailableError,
 )
 from app.models.trace import ArtifactRef, Session
 from app.rules.lifecycle import refuse_unless_open
@@ -47,6 +53,9 @@ class ArtifactService:
         self._traces = traces
         self._artifacts = artifacts
         self._limits = limits
+        self._uploads: Counter[str] = Counter()
+        self._refused: set[str] = set()
+        self._guard = threading.Lock()
 
     def put(self, upload: Upload) -> tuple[ArtifactRef, bool]:
         """Keep an artifact of an open trace. Returns it, and whether it is new.
@@ -64,10 +73,11 @@ class ArtifactService:
         trace = self._traces.head(upload.trace_id).trace
         refuse_unless_open(trace.trace_id, trace.status, "artifacts")
         refuse_without_consent(upload.kind or kind_of(upload.name), trace.session)
-        return self._attach(upload, self._receive(upload))
+        with self.uploading(upload.trace_id):
+            return self._attach(upload, self._receive(upload))
 
     def keep(self, upload: Upload, session: Session | None) -> ArtifactRef:
-        """Keep a content that becomes an artifact with the events it belongs to: the caller attaches it.
+        """Keep a content that becomes an artifact with the events it belongs to: the caller attaches it, within ``uploading``.
 
         Raises:
             NoConsentError: the session's consent does not cover it.
@@ -77,6 +87,41 @@ class ArtifactService:
         """
         refuse_without_consent(upload.kind or kind_of(upload.name), session)
         return _ref(upload, self._receive(upload))
+
+    @contextmanager
+    def uploading(self, trace_id: str) -> Iterator[None]:
+        """Artifacts of a trace are received and attached within. Of what is refused, nothing stays."""
+        with self._guard:
+            self._uploads[trace_id] += 1
+        try:
+            yield
+        except BaseException:
+            with self._guard:
+                self._refused.add(trace_id)
+            raise
+        finally:
+            self._end_upload(trace_id)
+
+    def _end_upload(self, trace_id: str) -> None:
+        """The last one out removes what was refused: another upload may be about to attach the same content."""
+        with self._guard:
+            self._uploads[trace_id] -= 1
+            if self._uploads[trace_id]:
+                return
+            del self._uploads[trace_id]
+            if trace_id in self._refused:
+                self._refused.discard(trace_id)
+                self._trim(trace_id)
+
+    def _trim(self, trace_id: str) -> None:
+        try:
+            attached = {ref.sha256 for ref in self._traces.head(trace_id).artifacts.values()}
+        except NotFoundError:
+            attached = set()
+        except PRTelemetryError:
+            return  # what stays is found by `check`
+        with contextlib.suppress(UnavailableError):
+            self._artifacts.trim(trace_id, attached)
 
     def find_all(self, trace_id: str) -> dict[str, ArtifactRef]:
         """The artifacts of a trace by name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.models.events import CodeEdit
 from app.models.trace import ArtifactRef, Trace
 from app.qa.base import Tree
 from app.qa.trees import ArchiveTree, FolderTree, TreeError, commit_tree
@@ -23,8 +24,9 @@ class WorkspaceFinder:
 
     def find(self, trace: Trace) -> Workspaces:
         """The trees that are known. What was uploaded with the trace comes before the operator's repository."""
-        final = self._tree(trace.artifacts.get("final_workspace"))
-        base: Tree | None = self._tree(trace.artifacts.get("workspace"))
+        edited = frozenset(event.data.file_path for event in trace.events if isinstance(event, CodeEdit))
+        final = self._tree(trace.artifacts.get("final_workspace"), known_paths=edited)
+        base: Tree | None = self._tree(trace.artifacts.get("workspace"), known_paths=edited)
         given = [name for name, tree in (("workspace", base), ("final_workspace", final)) if tree is not None]
         origin = f"the trace's {' and '.join(given)} artifact{'s' * (len(given) > 1)}" if given else "nowhere"
         problem = None
@@ -45,10 +47,15 @@ class WorkspaceFinder:
         folders = frozenset(file.path.partition("/")[0] for file in base.files() if "/" in file.path) if base else frozenset()
         return self._tree(ref, keep_folders=folders | {"tests", "test"})
 
-    def _tree(self, ref: ArtifactRef | None, keep_folders: frozenset[str] = frozenset()) -> ArchiveTree | None:
+    def _tree(
+        self,
+        ref: ArtifactRef | None,
+        keep_folders: frozenset[str] = frozenset(),
+        known_paths: frozenset[str] = frozenset(),
+    ) -> ArchiveTree | None:
         if ref is None:
             return None
-        return ArchiveTree(lambda: self._artifacts.open(ref.sha256), ref.size_bytes, self._limits, keep_folders)
+        return ArchiveTree(lambda: self._artifacts.open(ref.sha256), ref.size_bytes, self._limits, keep_folders, known_paths)
 
     def _configured(self, trace: Trace) -> tuple[Tree, str] | None:
         """The operator's repository of the trace's name: its commit from before the fix, or, without history, the folder."""

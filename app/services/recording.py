@@ -142,14 +142,17 @@ class RecordingService:
                 self._store.append(trace_id, lambda _: None)
                 return answer
             refuse_unless_open(trace_id, head.trace.status, "events")
-            return self._store_chunk(head, chunk, sha256, request_key)
+            _refuse_out_of_order(head, chunk)
+            with self._artifacts.uploading(trace_id) if chunk.artifacts else contextlib.nullcontext():
+                return self._store_chunk(head, chunk, sha256, request_key)
 
     def _store_chunk(self, head: TraceHead, chunk: NewChunk, sha256: str, key: RequestKey | None) -> Mapping[str, object]:
         now, trace_id = self._clock(), head.trace.trace_id
         artifacts, texts, redactions = self._keep_artifacts(head, chunk)
         screened = self._intake.screen(_as_events(chunk, texts, head.trace.created_at), consent_of(head.trace.session))
         screened.redactions.update(redactions)
-        withheld = len(chunk.artifacts) - len(artifacts)
+        session = head.trace.session
+        withheld = sum(not artifact_allowed(artifact.type, consent_of(session)) for artifact in chunk.artifacts.values())
         answer: Mapping[str, object] = {}
 
         def accept(head: TraceHead) -> Record | None:
@@ -234,6 +237,9 @@ class RecordingService:
                 kind=_TREES.get(artifact.type, artifact.type),
                 event_id=artifact.event_id,
             )
+            if stored_name in refs:
+                fault = Fault(("artifacts", name), f"two artifacts of this chunk would be stored as {stored_name}")
+                raise InvalidError(fault.msg, (fault,))
             refs[stored_name] = self._artifacts.keep(upload, head.trace.session)
         return refs, texts, redactions
 

@@ -210,6 +210,10 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def trim(self, trace_id: str, keep: Set[str]) -> None:
+        """The trace holds nothing but the contents with these hashes any more; what no other trace holds is removed."""
+        ...
+
     def release(self, trace_id: str) -> None:
         """The trace holds nothing any more; what no other trace holds is removed."""
         ...

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -67,18 +67,23 @@ class FileArtifactStore:
             file.seek(0)
             yield file
 
-    def release(self, trace_id: str) -> None:
-        """See ``ArtifactStore.release``."""
+    def trim(self, trace_id: str, keep: Set[str]) -> None:
+        """See ``ArtifactStore.trim``."""
         folder = self._layout.held(trace_id)
         with disk_errors(), self._links:
-            if not folder.is_dir():
-                return
-            for link in list(folder.iterdir()):
-                blob = self._layout.blob(link.name)
-                link.unlink()
-                if blob.exists() and blob.stat().st_nlink == 1:
-                    blob.unlink()
-            folder.rmdir()
+            links = list(folder.iterdir()) if folder.is_dir() else []
+            for link in links:
+                if link.name not in keep:
+                    blob = self._layout.blob(link.name)
+                    link.unlink()
+                    if blob.exists() and blob.stat().st_nlink == 1:
+                        blob.unlink()
+            if links and not any(link.name in keep for link in links):
+                folder.rmdir()
+
+    def release(self, trace_id: str) -> None:
+        """See ``ArtifactStore.release``."""
+        self.trim(trace_id, frozenset())
 
     def holders(self) -> Iterator[str]:
         """The traces that hold something."""

@@ -26,6 +26,7 @@ from app.storage.trace_files import TraceFiles, closing, damaged
 from app.utils.atomic import create_file, fsync_folder, replace_file
 
 _MOST_KNOWN = 256
+_BLOCK_BYTES = 256 * 1024
 
 
 @dataclass
@@ -299,6 +300,15 @@ def _parsed(files: TraceFiles, last_seq_in_document: int) -> Iterator[Event]:
                 raise CorruptError(f"An event of trace {files.trace_id} is not one", trace_id=files.trace_id) from error
 
 
-def _until_done(files: TraceFiles, blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _until_done(files: TraceFiles, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces in blocks of some size: whoever sends them changes threads for each."""
     with closing(files), disk_errors():
-        yield from blocks
+        gathered: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            gathered.append(piece)
+            size += len(piece)
+            if size >= _BLOCK_BYTES:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+        yield b"".join(gathered)

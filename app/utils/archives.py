@@ -11,12 +11,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from app.utils.paths import normalise_path
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_HEADER_BYTES = 64 * 1024
+_MOST_EMPTY_READS = 8
 _RATIO_FREE_BYTES = 16 * 1024 * 1024
 _HEADER_TYPES = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
                            tarfile.GNUTYPE_LONGLINK})  # fmt: skip
@@ -62,11 +63,16 @@ def read_archive(packed: BinaryIO, packed_bytes: int, limits: ArchiveLimits) -> 
     try:
         unpacked = _open_unpacked(packed)
         counted = _Counted(unpacked, packed_bytes, limits)
-        with tarfile.open(fileobj=cast("BinaryIO", counted), mode="r|", tarinfo=_BoundedInfo, errorlevel=2) as tar:
+        bounded = type("_Bounded", (_BoundedInfo,), {"max_bytes": limits.max_bytes})
+        with tarfile.open(fileobj=cast("BinaryIO", counted), mode="r|", tarinfo=bounded, errorlevel=2) as tar:
             yield from _checked_files(tar, limits)
         if counted.count == 0:
             raise ArchiveError("unreadable", "the archive is empty; send a tar archive, plain or gzipped")
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
+    except ArchiveError:
+        raise
+    except RecursionError:
+        raise ArchiveError("unsafe", "the archive holds extended headers of extended headers") from None
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
         raise ArchiveError("unreadable", f"this is not a readable tar archive (plain or gzipped): {error}") from error
 
 
@@ -104,11 +110,16 @@ class _Counted:
         self._stream = stream
         self._packed_bytes = max(packed_bytes, 1)
         self._limits = limits
+        self._empty_reads = 0
         self.count = 0
 
     def read(self, size: int) -> bytes:
         block = self._stream.read(size)
         self.count += len(block)
+        self._empty_reads = 0 if block else self._empty_reads + 1
+        if self._empty_reads > _MOST_EMPTY_READS:
+            # tarfile skips over a file block by block, for as many blocks as its header announces
+            raise ArchiveError("unreadable", "the archive ends in the middle of a file")
         if self.count > self._limits.max_bytes:
             raise ArchiveError("too_large", f"the archive unpacks to more than {self._limits.max_bytes} bytes")
         if self.count > _RATIO_FREE_BYTES and self.count > self._limits.max_ratio * self._packed_bytes:
@@ -117,14 +128,32 @@ class _Counted:
 
 
 class _BoundedInfo(tarfile.TarInfo):
-    """A member whose extended headers are refused before they are read into memory."""
+    """A member whose extended headers are refused before they are read into memory, and whose size is one that can be."""
+
+    max_bytes = 0
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        self._check_size()
         if self.type in _HEADER_TYPES and self.size > _MAX_HEADER_BYTES:
             raise ArchiveError("unsafe", f"the archive holds an extended header of more than {_MAX_HEADER_BYTES} bytes")
         if self.type == tarfile.GNUTYPE_SPARSE:
             raise ArchiveError("unsafe", "the archive holds a sparse file; pack it without --sparse")
         return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
+
+    def _apply_pax_info(self, *arguments: Any) -> None:
+        super()._apply_pax_info(*arguments)  # type: ignore[misc]
+        self._check_size()
+
+    def _refuse_sparse(self, *_: Any) -> None:
+        raise ArchiveError("unsafe", "the archive holds a sparse file; pack it without --sparse")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+    def _check_size(self) -> None:
+        if self.size < 0:
+            raise ArchiveError("unreadable", "the archive holds a file of a negative size")
+        if self.size > self.max_bytes:
+            raise ArchiveError("too_large", f"the archive unpacks to more than {self.max_bytes} bytes")
 
 
 def _checked_files(tar: tarfile.TarFile, limits: ArchiveLimits) -> Iterator[ArchiveFile]:

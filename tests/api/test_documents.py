@@ -238,7 +238,9 @@ def test_an_open_server_answers_its_own_machine_only(make_client: Callable[..., 
 
     assert client.post("/traces", json=a_session()).status_code == 201
     is_problem(client.get("/traces/t-1", headers={"Host": "evil.example"}), 403)
-    is_problem(client.get("/traces/t-1", headers={"Origin": "https://evil.example"}), 403)
+    for origin in ("https://evil.example", "http://[", "//[a]", "null"):
+        is_problem(client.get("/traces/t-1", headers={"Origin": origin}), 403)
+    assert client.get("/traces/t-1", headers={"Origin": "http://localhost:3000"}).status_code == 200
     stranger = TestClient(client.app, base_url="http://localhost", client=("192.0.2.7", 1))
     is_problem(stranger.get("/traces/t-1"), 403)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.errors import TraceDeletedError
 from app.qa.base import RunResult, RunSpec
+from app.services.artifacts import Upload
 from app.settings import Settings
 from tests.api.test_documents import is_problem
 from tests.api.test_finalize import fixed_by_b
@@ -378,3 +380,60 @@ def test_what_nobody_agreed_to_is_dropped_before_it_is_stored(client: TestClient
     withheld = [event["data"].get("extra", {}).get("withheld") for event in recorder.document()["events"]]
     assert withheld[0] == ["content", "extra", "hypothesis", "next_step"]
     assert "output" in withheld[2]
+
+
+@pytest.mark.parametrize("unknown", [5, None, "abc", {"a": 1}, [1]])
+def test_notes_that_are_no_names_are_refused(recorder: Recorder, unknown: object) -> None:
+    event = {"id": "e1", "type": "cmd_run", "cmd": "ls", "extra": {"unknown": unknown}}
+
+    is_problem(recorder.send("c-1", 1, event), 422, "list of")
+
+
+def test_notes_of_the_recorders_own_are_added_to(recorder: Recorder) -> None:
+    recorder.send("c-1", 1, {"id": "e1", "type": "cmd_run", "cmd": "ls", "extra": {"unknown": ["shell"], "x": 1}})
+
+    extra = recorder.document()["events"][0]["data"]["extra"]
+    assert extra == {"unknown": ["shell", "timestamp", "output", "exit_code", "duration_ms"], "x": 1}
+
+
+def test_two_artifacts_of_a_chunk_never_become_one(recorder: Recorder) -> None:
+    snapshot = {"type": "workspace_snapshot", "content": base64.b64encode(a_tar({"a": ""})).decode(), "encoding": "base64"}
+    other = {**snapshot, "content": base64.b64encode(a_tar({"b": ""})).decode()}
+
+    is_problem(recorder.send("c-1", 1, NOTE, artifacts={"s1": snapshot, "s2": other}), 422, "stored as workspace")
+
+    assert recorder.document()["artifacts"] == {}
+
+
+def held_contents(settings: Settings) -> list[str]:
+    artifacts = settings.data_dir / "artifacts"
+    return sorted(str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file())
+
+
+def test_of_what_is_refused_nothing_stays(recorder: Recorder, settings: Settings) -> None:
+    log = {"log": {"type": "log", "content": "refused"}}
+    recorder.send("c-1", 1, NOTE, artifacts={"kept": {"type": "log", "content": "kept"}})
+    before = held_contents(settings)
+    path = f"/traces/{recorder.trace_id}/artifacts"
+
+    is_problem(recorder.send("c-9", 9, COMMAND, artifacts=log), 409)
+    is_problem(recorder.send("c-2", 2, NOTE, artifacts=log), 422)
+    is_problem(recorder.client.put(f"{path}/kept", content=b"another content"), 409)
+    is_problem(recorder.client.put(f"{path}/tests", content=b"no archive"), 422)
+
+    assert held_contents(settings) == before
+    assert recorder.client.get(f"{path}/kept").content == b"kept"
+
+
+def test_a_trace_that_is_deleted_during_an_upload_leaves_nothing(recorder: Recorder, settings: Settings) -> None:
+    application = recorder.client.app.state.application  # type: ignore[attr-defined]
+
+    def content() -> Iterator[bytes]:
+        yield b"some"
+        application.traces.delete(recorder.trace_id, "in the middle")
+        yield b"more"
+
+    with pytest.raises(TraceDeletedError):
+        application.artifacts.put(Upload(recorder.trace_id, "log", "text/plain", content()))
+
+    assert held_contents(settings) == []

@@ -73,6 +73,19 @@ def test_a_folder_that_is_wanted_stays() -> None:
     assert set(contents(tree)) == {"tests/test_a.py"}
 
 
+@pytest.mark.parametrize(
+    ("files", "edited", "paths"),
+    [
+        (["src/m.py", "src/test_m.py"], "src/m.py", {"src/m.py", "src/test_m.py"}),
+        (["till/till/m.py", "till/tests/test_m.py"], "till/m.py", {"till/m.py", "tests/test_m.py"}),
+    ],
+)
+def test_a_folder_that_edits_speak_of_is_no_wrapper(files: list[str], edited: str, paths: set[str]) -> None:
+    tree = archive(a_tar(dict.fromkeys(files, "")), known_paths=frozenset({edited}))
+
+    assert set(contents(tree)) == paths
+
+
 def test_a_broken_archive_is_a_tree_error() -> None:
     with pytest.raises(TreeError, match="not a readable tar"):
         contents(archive(b"nonsense"))

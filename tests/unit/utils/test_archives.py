@@ -117,3 +117,62 @@ def test_a_long_name_is_ordinary() -> None:
     name = "/".join(["folder-with-a-long-name"] * 8) + "/file.py"
 
     assert read(a_tar({name: "x"})) == {name: b"x"}
+
+
+def header_of_size(size: bytes) -> bytes:
+    """A file whose header announces a size that is written as these bytes."""
+    header = bytearray(member("a").tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = size.ljust(12, b"\0")
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    return bytes(header) + bytes(1024)
+
+
+@pytest.mark.parametrize("size", [b"\x80" + b"\x7f" * 11, b"\xff" * 12, b"77777777777", b"\xff" * 10 + b"\xfd\xa8"])
+def test_a_size_that_cannot_be_is_refused_at_once(size: bytes) -> None:
+    with pytest.raises(ArchiveError):
+        read(header_of_size(size))
+
+
+@pytest.mark.parametrize("size", ["4611686018427387904", "-1"])
+def test_an_extended_size_that_cannot_be_is_refused_at_once(size: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = member("a")
+        info.pax_headers = {"size": size, "comment": "x"}
+        archive.addfile(info)
+
+    with pytest.raises(ArchiveError):
+        read(packed.getvalue())
+
+
+def test_an_archive_that_ends_within_a_file_is_refused() -> None:
+    with pytest.raises(ArchiveError):
+        list(read_archive(io.BytesIO(header_of_size(b"00001000000")), 1536, LIMITS))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "0"},
+        {"GNU.sparse.map": "abc"},
+        {"GNU.sparse.size": "abc"},
+        {"GNU.sparse.map": "0,1", "GNU.sparse.size": "1"},
+    ],
+)
+def test_a_sparse_file_is_refused_before_its_map_is_read(headers: dict[str, str]) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = member("a")
+        info.pax_headers = headers
+        info.size = 4096
+        archive.addfile(info, io.BytesIO(b"1500000\n" + b"0\n" * 2044))
+
+    with pytest.raises(ArchiveError):
+        read(packed.getvalue())
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_headers_of_headers_are_refused(kind: bytes) -> None:
+    with pytest.raises(ArchiveError):
+        read(a_tar_of(*[(member("x", kind), b"11 path=ab\n")] * 1500, (member("a"), b"")))
