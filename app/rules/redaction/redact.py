@@ -79,13 +79,13 @@ def _found_at(text: str, exact: bytes, places: dict[int, list[int]], literals: _
     for number in sorted(places, key=lambda number: literals.first_rank[number]):
         needles = literals.needles[number]
         for rank, rule, needle in needles:
-            if rule.in_long_run:
-                runs = _long_runs(exact) if runs is None else runs
-                if needle not in runs:
-                    continue
             starts = places[number]
             if not rule.folded:
                 starts = [start for start in starts if exact.startswith(needle, start)]
+            if starts and rule.in_long_run:
+                runs = _long_runs(exact) if runs is None else runs
+                if needle not in runs:
+                    continue
             yield from ((span, rank) for span in _at_places(text, starts, rule))
 
 
