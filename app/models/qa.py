@@ -16,6 +16,9 @@ TestOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpasse
 RunOutcome = Literal["completed", "timed_out", "out_of_memory", "could_not_run", "unbelievable"]
 """``completed`` says only that the command ended by itself; ``unbelievable``, that its report contradicts itself."""
 
+TreeName = Literal["before", "after", "guard", "origin", "replay"]
+"""``guard``: the code after the fix with the tests from before it; ``origin``: all as it was before; ``replay``: in between."""
+
 
 class ImageRef(Value):
     """The container image that tests ran in."""
@@ -39,7 +42,7 @@ class TestRun(Value):
 
     __test__: ClassVar[bool] = False
 
-    tree: Literal["before", "after"]
+    tree: TreeName
     outcome: RunOutcome
     reason: str | None = None
     """Why it did not complete, or why it is not believed."""
