@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST_ARGS ?=
 
-.PHONY: help venv engine image demo test check lint imports format serve container clean
+.PHONY: help venv engine image nodeimage demo test check lint imports format serve container clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -18,6 +18,9 @@ engine: ## make sure that a container engine answers
 
 image: engine ## build the image that sessions are re-executed in
 	@scripts/build_runner_image.sh
+
+nodeimage: engine ## build the one that also has Node.js
+	@scripts/build_runner_image.sh --node
 
 demo: venv image ## re-execute the bundled debugging session and show what came out
 	@$(PYTHON) -m app demo

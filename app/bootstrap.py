@@ -5,20 +5,31 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from app.dispatch.threads import ThreadDispatcher
 from app.errors import InvalidError, PRTelemetryError, SettingsError
 from app.models.qa import JudgeIdentity
+from app.models.replay import ReplayResult
+from app.models.trace import Trace
 from app.qa.base import Judge, Sandbox
+from app.qa.frameworks.pytest_framework import PRELOAD
+from app.qa.images import ImageChooser
+from app.qa.investigation import Effort
 from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
 from app.qa.judge.modes import DecliningJudge, JudgeMode, make_judge
 from app.qa.judge.rubric import load_reasoning_rubric
 from app.qa.pipeline import QAPipeline
+from app.qa.replay import Replayer, ReplayTask
+from app.qa.run_cache import FileRunCache, NoRunCache
+from app.qa.sandbox.dependencies import WheelImages, WheelSource
 from app.qa.sandbox.docker_sandbox import DockerSandbox
+from app.qa.sandbox.probes import run_probes
 from app.qa.sandbox.profile import SandboxProfile
+from app.qa.workspaces import Workspaces
 from app.rules.redaction.policy import RedactionPolicy, parse_policy
 from app.rules.summaries import describe
 from app.services.artifacts import ArtifactService
@@ -31,6 +42,7 @@ from app.services.intake import Intake
 from app.services.qa_run import WorkspaceFinder
 from app.services.queries import QueryService
 from app.services.recording import RecordingService
+from app.services.replays import ReplayService
 from app.services.retention import RetentionService
 from app.services.traces import TraceService
 from app.settings import Settings, load_unchecked_settings
@@ -64,6 +76,7 @@ class Application:
     queries: QueryService
     artifacts: ArtifactService
     finalize: FinalizeService
+    replays: ReplayService
     health: HealthService
     public_keys: Callable[[], dict[str, str]]
     close: Callable[[], None]
@@ -94,7 +107,8 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     blobs, store = FileArtifactStore(layout), FileTraceStore(layout)
     _log_recovery(recover(layout, store, blobs))
     signer = load_or_create_key(layout.keys, settings.signing_key_file)
-    sandbox = sandbox or DockerSandbox(_sandbox_profile(settings, _owner(layout)))
+    docker = _sandbox(settings, _owner(layout))
+    sandbox = sandbox or docker
     sandbox.sweep()
     limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
     index = SqliteTraceIndex(layout.index)
@@ -104,9 +118,18 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     ingest = IngestService(store, intake, keys, utc_now, new_uuid)
     artifacts = ArtifactService(store, blobs, limits)
     dispatcher = ThreadDispatcher(settings.max_parallel_finalizes)
-    pipeline = QAPipeline(sandbox, _judges(settings), settings.judge, _judge_of_large_traces(settings), utc_now)
-    finder = WorkspaceFinder(blobs, settings.repos_dir, limits)
-    finalize = FinalizeService(store, pipeline, finder.find, dispatcher, signer, utc_now, settings.max_judged_bytes)
+    replayer = _replayer(settings, sandbox)
+    pipeline = QAPipeline(
+        sandbox,
+        replayer if settings.replay == "on" else None,
+        _judges(settings),
+        settings.judge,
+        _judge_of_large_traces(settings),
+        utc_now,
+        Effort(reruns=settings.reruns, budget_s=settings.rerun_budget_s),
+    )
+    find = _finder(settings, WorkspaceFinder(blobs, settings.repos_dir, limits), sandbox, _owner(layout))
+    finalize = FinalizeService(store, pipeline, find, dispatcher, signer, utc_now, settings.max_judged_bytes)
     lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
 
     background: list[Periodic] = []
@@ -115,6 +138,7 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         for periodic in background:
             periodic.close()
         dispatcher.close()
+        docker.close()
         # what was deleted is wiped from the index, too, where that takes no longer than this
         updater.drain(_WIPE_S)
         updater.close()
@@ -128,11 +152,14 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         queries=QueryService(index, updater),
         artifacts=artifacts,
         finalize=finalize,
+        replays=ReplayService(store, replayer, find, dispatcher, settings.max_judged_bytes),
         health=HealthService(settings.data_dir, sandbox, lambda: _describe_judge(settings)),
         public_keys=lambda: _public_keys(layout),
         close=close,
     )
     try:
+        if sandbox is docker:
+            docker.prepare()
         finalize.resume()
         updater.catch_up()
     except BaseException:
@@ -141,6 +168,55 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     if settings.retention_days is not None:
         background.append(_retention(application, timedelta(days=settings.retention_days)))
     return application
+
+
+@contextmanager
+def replays_of(settings: Settings) -> Iterator[ReplayService]:
+    """Replays of what lies in a data directory that no server is using.
+
+    Raises:
+        SettingsError: a server is using it.
+    """
+    layout = Layout(settings.data_dir)
+    with disk_errors():
+        layout.make()
+    with DataDirLock(layout.lock), closing(ThreadDispatcher(1)) as dispatcher:
+        sandbox = DockerSandbox(_sandbox_profile(settings, _owner(layout)))
+        limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
+        finder = WorkspaceFinder(FileArtifactStore(layout), settings.repos_dir, limits)
+        find = _finder(settings, finder, sandbox, _owner(layout))
+        replayer = _replayer(settings, sandbox)
+        yield ReplayService(FileTraceStore(layout), replayer, find, dispatcher, settings.max_judged_bytes)
+
+
+def replay_document(settings: Settings, task: ReplayTask) -> ReplayResult:
+    """The replay of a session that is in no data directory; what its runs show is not kept."""
+    owner = secrets.token_hex(8)
+    sandbox = DockerSandbox(_sandbox_profile(settings, owner))
+    workspaces = _image_chooser(settings, sandbox, owner).choose(task.trace, task.workspaces)
+    replayer = Replayer(sandbox, None, NoRunCache(), utc_now, settings.replay_budget_s)
+    return replayer.replay(replace(task, workspaces=workspaces))
+
+
+def _finder(settings: Settings, finder: WorkspaceFinder, sandbox: Sandbox, owner: str) -> Callable[[Trace], Workspaces]:
+    """Finds what a trace speaks of, and the image to test it in."""
+    chooser = _image_chooser(settings, sandbox, owner)
+    return lambda trace: chooser.choose(trace, finder.find(trace))
+
+
+def _image_chooser(settings: Settings, sandbox: Sandbox, owner: str) -> ImageChooser:
+    images = None
+    if settings.dependencies != "off":
+        folder = settings.wheelhouse.resolve() if settings.dependencies == "wheelhouse" and settings.wheelhouse else None
+        profile = _sandbox_profile(settings, owner)
+        images = WheelImages(sandbox, profile, WheelSource(folder), settings.max_dependency_images)
+    allowed = [pattern.strip() for pattern in (settings.allowed_images or "").split(",") if pattern.strip()]
+    return ImageChooser(allowed, images)
+
+
+def _replayer(settings: Settings, sandbox: Sandbox) -> Replayer:
+    cache = FileRunCache(settings.data_dir / "cache" / "runs")
+    return Replayer(sandbox, None, cache, utc_now, settings.replay_budget_s)
 
 
 def _retention(application: Application, keep: timedelta) -> Periodic:
@@ -172,6 +248,34 @@ def check_data_directory(data_dir: Path | None, *, repair: bool) -> Iterator[Che
             index.close()
 
 
+@dataclass(frozen=True)
+class SandboxCheck:
+    """One thing that was looked at."""
+
+    name: str
+    tries: str
+    state: str
+    detail: str
+    is_well: bool
+
+
+def check_sandbox(*, attack: bool) -> Iterator[SandboxCheck]:
+    """Whether the sandbox can run anything; and, where it can and this is asked for, what small attacks achieve in there.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    settings = load_unchecked_settings()
+    profile = _sandbox_profile(settings, f"doctor-{secrets.token_hex(8)}")
+    sandbox = DockerSandbox(profile)
+    state = sandbox.state()
+    found = "ready" if state.ready else "not ready"
+    yield SandboxCheck("sandbox", "Run something", found, state.reason or f"the image {profile.image} is here", state.ready)
+    if attack and state.ready:
+        for result in run_probes(sandbox, profile, frozenset(name.upper() for name in Settings.model_fields)):
+            yield SandboxCheck(result.name, result.tries, result.state, result.detail, result.is_well)
+
+
 def _public_keys(layout: Layout) -> dict[str, str]:
     with disk_errors():
         return {path.stem: path.read_text() for path in sorted((layout.keys / PUBLIC_FOLDER).glob("[!.]*.pem"))}
@@ -196,6 +300,15 @@ def _owner(layout: Layout) -> str:
         with disk_errors():
             create_file(layout.owner, secrets.token_hex(8).encode())
     return layout.owner.read_text().strip()
+
+
+def _sandbox(settings: Settings, owner: str) -> DockerSandbox:
+    return DockerSandbox(
+        _sandbox_profile(settings, owner),
+        max_parallel=settings.max_parallel_sandboxes,
+        warm=settings.warm_sandboxes,
+        preload=PRELOAD,
+    )
 
 
 def _sandbox_profile(settings: Settings, owner: str) -> SandboxProfile:

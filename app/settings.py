@@ -70,8 +70,29 @@ class Settings(BaseSettings):
     """Size of the work directory of a test run."""
     sandbox_runtime: OptionalText = None
     """Container runtime, such as ``runsc``; the engine's own where it is left out."""
+    allowed_images: OptionalText = None
+    """Images that a trace may ask for (``repo.image``): names or patterns, with commas between them."""
+    dependencies: Literal["off", "wheelhouse", "index"] = "off"
+    """Where packages that a trace declares (``repo.requirements``) come from; ``off`` takes them to be in the image."""
+    wheelhouse: Path | None = None
+    """Folder of wheels."""
+    max_dependency_images: Annotated[int, Field(ge=1)] = 20
+    """How many images with dependencies are kept."""
+    reruns: Annotated[int, Field(ge=0, le=100)] = 7
+    """How often the tests that decide are run again on each tree."""
+    rerun_budget_s: Annotated[float, Field(gt=0)] = 60
+    """How long the tests of these reruns may take on each tree; at least one is made."""
+    max_parallel_sandboxes: Annotated[int, Field(ge=1)] = 2
+    """How many test runs go on at once."""
+    warm_sandboxes: Annotated[int, Field(ge=0)] = 2
+    """How many containers are started ahead."""
     max_parallel_finalizes: Annotated[int, Field(ge=1)] = 2
     """How many finalizes run at once; others wait in line."""
+
+    replay: Literal["on", "off"] = "on"
+    """Whether a finalize replays the session and settles what its events claim."""
+    replay_budget_s: Annotated[float, Field(gt=0)] = 120
+    """How long after its beginning a replay may begin another run in the sandbox."""
 
     judge: Literal["auto", "llm", "heuristic", "off"] = "auto"
     """``auto``: a language model where ``OPENAI_API_KEY`` is set, rules otherwise."""
@@ -126,13 +147,16 @@ def check_settings(settings: Settings) -> Settings:
     """What no single variable can tell.
 
     Raises:
-        SettingsError: there is no token and the server is not told to run open, or the judge lacks its key.
+        SettingsError: there is no token and the server is not told to run open, or the judge lacks its key, or there is no
+            folder of wheels.
     """
     if settings.api_token is None and not settings.allow_open_loopback:
         raise SettingsError(
             "API_TOKEN is not set. Set it (clients send it as 'Authorization: Bearer …'), "
             "or set ALLOW_OPEN_LOOPBACK=true to answer clients on this machine without one."
         )
+    if settings.dependencies == "wheelhouse" and (settings.wheelhouse is None or not settings.wheelhouse.is_dir()):
+        raise SettingsError("DEPENDENCIES is 'wheelhouse', but WHEELHOUSE names no folder.")
     if settings.judge == "llm" and settings.openai_api_key is None:
         raise SettingsError("JUDGE is 'llm', but OPENAI_API_KEY is not set.")
     return settings

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _START_S = 120.0
 _IDLE_STEP_S = 0.25
+_QUIET_S = 3.0
 _LISTENS = re.compile(r"listens on http://127\.0\.0\.1:(\d+)")
 _INHERITED = ("PATH", "HOME", "LANG", "DOCKER_HOST")
 
@@ -58,17 +59,19 @@ class Server:
         self.process.send_signal(signal.SIGCONT)
 
     def settle(self, longest_s: float) -> float:
-        """Wait until what it does behind its answers is done, or the time is over. Returns how long that took."""
-        started, before = time.monotonic(), self.cpu_s()
-        while True:
+        """Wait until what it does behind its answers is done, or the time is over. Returns how long that took.
+
+        It is done when nothing happened for a while: the index rests between two steps, to leave the processor to others.
+        """
+        started = busy = time.monotonic()
+        before = self.cpu_s()
+        while (now := time.monotonic()) - busy < _QUIET_S and now - started < longest_s:
             time.sleep(_IDLE_STEP_S)
-            now = self.cpu_s()
-            elapsed = time.monotonic() - started
-            if now - before <= 1 / _TICKS_PER_S:
-                return max(0.0, elapsed - _IDLE_STEP_S)
-            if elapsed > longest_s:
-                return elapsed
-            before = now
+            after = self.cpu_s()
+            if after - before > 1 / _TICKS_PER_S:
+                busy = time.monotonic()
+            before = after
+        return busy - started
 
 
 @functools.cache

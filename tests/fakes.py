@@ -16,10 +16,10 @@ from app.models.base import STORED
 from app.models.events import Event
 from app.models.qa import ImageRef, Limits
 from app.models.trace import Trace
-from app.qa.base import RunResult, RunSpec, SandboxState
+from app.qa.base import RunResult, RunSpec, SandboxSession, SandboxState
 from app.rules.chain import genesis_of
 from app.rules.sequence import AcceptedEvent
-from app.storage.base import Accept, CheckContent, Record, StoredBlob, StoredDocument, TraceHead
+from app.storage.base import Accept, CheckContent, Record, StoredBlob, StoredDocument, TraceHead, Written
 from app.storage.codec import render_document
 from app.storage.known import Known
 
@@ -45,12 +45,16 @@ class MemoryTraceStore:
             self._known[trace.trace_id], self._events[trace.trace_id] = known, list(record.events)
 
     def append(self, trace_id: str, accept: Accept) -> None:
+        self.write(trace_id, accept).sync()
+
+    def write(self, trace_id: str, accept: Accept, *, may_wait: bool = True) -> Written:
         with self._lock:
             known = self._find(trace_id)
             record = accept(known.head())
             if record is not None:
                 known.take(record)
                 self._events[trace_id] += record.events
+        return Written()
 
     def head(self, trace_id: str) -> TraceHead:
         with self._lock:
@@ -150,13 +154,20 @@ class ScriptedSandbox:
     def limits(self) -> Limits:
         return Limits(memory_bytes=1, cpus=1, timeout_s=1, pids=1, work_bytes=1)
 
-    def image(self) -> ImageRef:
-        return ImageRef(name="scripted")
+    def image(self, name: str | None = None) -> ImageRef:
+        return ImageRef(name=name or "scripted")
 
     def run(self, spec: RunSpec) -> RunResult:
         files = {file.path: file.content.read() for file in spec.tree.files()}
         self.runs.append((spec, files))
         return self.answer(spec, files)
+
+    @contextmanager
+    def sessions(self, most: int) -> Iterator[tuple[SandboxSession, ...]]:
+        yield (self,) * min(most, 1)
+
+    def renew(self) -> None:
+        """Every run finds nothing of those before it anyway."""
 
     def state(self) -> SandboxState:
         return self.ready

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import artifacts, documents, health, jobs, listing, recording
+from app.api import artifacts, documents, health, jobs, listing, recording, replays
 from app.api.compression import CompressedAnswers, CompressedRequests
+from app.api.direct import GroupSync
 from app.api.middleware import BodyGate, LoopbackOnly
 from app.api.problems import install_problem_handlers
 from app.api.schemas import install_openapi
@@ -18,6 +19,8 @@ from app.bootstrap import Application, build_application
 from app.settings import Settings
 from app.utils.logger import configure_logging
 
+_CREATED_AT_ONCE = 2
+"""Whole traces that are worked on at once: one computes while another waits for the disk. More would only take turns."""
 _DESCRIPTION = "Collects debugging sessions and re-executes every claim they make in a locked-down sandbox."
 
 
@@ -27,10 +30,12 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         application = await to_thread.run_sync(build, settings)
-        app.state.application = application
+        app.state.application, app.state.disk = application, GroupSync()
+        app.state.creating = CapacityLimiter(_CREATED_AT_ONCE)
         try:
             yield
         finally:
+            app.state.disk.close()
             await to_thread.run_sync(application.close)
 
     app = FastAPI(
@@ -38,8 +43,10 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
     )
     configure_logging(settings.log_level, settings.log_format)
     app.state.settings = settings
-    for router in (health.router, listing.router, documents.router, artifacts.router, recording.router, jobs.router):
-        app.include_router(router)
+    documents.add_direct_routes(app.router)
+    doors = (health, listing, documents, replays, artifacts, recording, jobs)
+    for door in doors:
+        app.include_router(door.router)
     install_problem_handlers(app)
     install_openapi(app)
     # the last one added is the first to see a request

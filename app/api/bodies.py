@@ -29,9 +29,19 @@ MAX_KEY_CHARACTERS = 255
 _DANGEROUS = frozenset({"dangerous_path", "dangerous_command"})
 
 
-async def _idempotency_key(
+async def idempotency_key(
     idempotency_key: Annotated[str | None, Header(description="The same request again is answered as before")] = None,
 ) -> str | None:
+    """See ``checked_key``."""
+    return checked_key(idempotency_key)
+
+
+def checked_key(idempotency_key: str | None) -> str | None:
+    """The value of an ``Idempotency-Key`` header.
+
+    Raises:
+        InvalidError: it is too long, or cannot be printed.
+    """
     if idempotency_key is None:
         return None
     if not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS or not idempotency_key.isprintable():
@@ -39,7 +49,7 @@ async def _idempotency_key(
     return idempotency_key
 
 
-IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 
 
 async def json_body(request: Request) -> bytes:

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.middleware import ARTIFACT_PATH
+from app.api.middleware import ARTIFACT_PATH, header
 from app.api.problems import as_problem
 from app.errors import MalformedError, TooLargeError, UnsupportedMediaTypeError
 
@@ -35,7 +35,7 @@ class CompressedAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
-        if scope["type"] != "http" or _is_artifact(scope) or _asks_for_stream(scope) or _stays_as_it_is(scope):
+        if scope["type"] != "http" or _stays_as_it_is(scope) or _is_artifact(scope) or _asks_for_stream(scope):
             await self._app(scope, receive, send)
             return
 
@@ -169,6 +169,8 @@ def _asks_for_stream(scope: Scope) -> bool:
 
 def _encodings(scope: Scope) -> list[str]:
     """What was done to the body, in order; nothing where it is as it is."""
+    if header(scope, b"content-encoding") is None:
+        return []
     lines = ",".join(Headers(scope=scope).getlist("content-encoding"))
     names = (name.strip().lower() for name in lines.split(","))
     return [name for name in names if name not in ("", "identity")]
@@ -178,7 +180,9 @@ def _stays_as_it_is(scope: Scope) -> bool:
     """Without a body to compress, or asked for by who takes none; what a cache may keep says by what it varies all the same."""
     if scope["method"] == "GET":
         return False
-    return scope["method"] == "HEAD" or not _takes_gzip(Headers(scope=scope).getlist("accept-encoding"))
+    if scope["method"] == "HEAD" or header(scope, b"accept-encoding") is None:
+        return True
+    return not _takes_gzip(Headers(scope=scope).getlist("accept-encoding"))
 
 
 def _unpacked_scope(scope: Scope) -> Scope:

@@ -28,8 +28,17 @@ async def _services(request: Request) -> Application:
     return services_of(request)
 
 
-async def _known_trace_id(trace_id: Annotated[str, Path(description="The trace's id")]) -> str:
-    """An id that a trace can have: no other has a trace."""
+async def known_trace_id(trace_id: Annotated[str, Path(description="The trace's id")]) -> str:
+    """See ``checked_trace_id``."""
+    return checked_trace_id(trace_id)
+
+
+def checked_trace_id(trace_id: str) -> str:
+    """An id that a trace can have: no other has a trace.
+
+    Raises:
+        TraceNotFoundError: it is not one.
+    """
     try:
         return _TRACE_ID.validate_python(trace_id)
     except ValidationError:
@@ -46,5 +55,5 @@ async def _artifact_name(request: Request, name: Annotated[str, Path(description
 
 
 Services = Annotated[Application, Depends(_services)]
-TraceIdPath = Annotated[str, Depends(_known_trace_id)]
+TraceIdPath = Annotated[str, Depends(known_trace_id)]
 ArtifactNamePath = Annotated[str, Depends(_artifact_name)]

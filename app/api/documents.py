@@ -4,44 +4,90 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.api.bodies import IdempotencyKey, json_body, parse_body
-from app.api.dependencies import Services, TraceIdPath, services_of
+from app.api.bodies import checked_key, idempotency_key, json_body, parse_body
+from app.api.dependencies import Services, TraceIdPath, checked_trace_id, known_trace_id, services_of
+from app.api.direct import DirectRoute, GroupSync
 from app.api.examples import FINALIZE, NEW_EVENTS, NEW_TRACE
-from app.api.schemas import Appended, FinalizeRequest, Stored, problems, takes
-from app.api.security import Caller, require_token, require_trace_token
+from app.api.progress import finalize_with_events, prefers_events
+from app.api.schemas import Appended as AppendedBody
+from app.api.schemas import FinalizeRequest, Stored, problems, takes
+from app.api.security import caller_of, refuse_unless_servers, require_token, require_trace_token
 from app.models.integrity import Checkpoint
 from app.models.job import JobStatus, QAJob
 from app.models.trace import NewEvents, NewTrace, Trace
 from app.services.idempotency import RequestKey
-from app.storage.base import StoredDocument
+from app.services.ingest import Appended, IngestService
+from app.storage.base import StoredDocument, WouldWaitError
 
 router = APIRouter(prefix="/traces", tags=["traces"], responses=problems(401, 422, 503, 507))
 
 Body = Annotated[bytes, Depends(json_body)]
+_AT_ONCE_BYTES = 128 * 1024
+"""Bodies up to this size are worked on where they arrive: changing to another thread and back costs more than it is worth."""
 _WHOLE_BYTES = 4 * 1024 * 1024
 """Documents up to this size are sent in one piece."""
 
 
-@router.post(
-    "",
-    status_code=201,
-    summary="Store a new trace",
-    dependencies=[Depends(require_token)],
-    responses={201: {"model": Stored}, 200: {"model": Stored}, **problems(400, 409, 410, 413, 415)},
-    openapi_extra=takes(NewTrace, NEW_TRACE),
-)
-def create_trace(services: Services, body: Body) -> JSONResponse:
+async def create_trace(request: Request) -> Response:
     """Store a session, whole or begun. The same request again is answered with 200; nothing is ever overwritten."""
-    created = services.ingest.create(parse_body(NewTrace, body))
-    answer = Stored(trace_id=created.trace_id).model_dump()
-    headers = {"Location": f"/traces/{created.trace_id}"}
-    return JSONResponse(answer, 201 if created.is_new else 200, headers)
+    refuse_unless_servers(request)
+    body = await json_body(request)
+    created = await to_thread.run_sync(
+        lambda: services_of(request).ingest.create(parse_body(NewTrace, body), request=body), limiter=request.app.state.creating
+    )
+    answer = {"trace_id": created.trace_id, "status": "stored"}
+    return JSONResponse(answer, 201 if created.is_new else 200, {"Location": f"/traces/{created.trace_id}"})
+
+
+async def append_events(request: Request) -> Response:
+    """Add events to an open trace. All of them are stored, or none.
+
+    With an `Idempotency-Key`, the same request again within 24 hours is answered as before and stored once.
+    """
+    trace_id = checked_trace_id(request.path_params["trace_id"])
+    caller = await caller_of(request, trace_id)
+    body = await json_body(request)
+    key = checked_key(request.headers.get("idempotency-key"))
+    request_key = RequestKey(caller, key, hashlib.sha256(body).hexdigest()) if key is not None else None
+    appended = await _append(services_of(request).ingest, trace_id, body, request_key)
+    disk: GroupSync = request.app.state.disk
+    await disk.on_disk(appended.written)
+    return Response(to_json(appended.answer), media_type="application/json")
+
+
+def add_direct_routes(router: APIRouter) -> None:
+    """The two ways in. Added before all other routes they are found first."""
+    router.add_api_route(
+        "/traces",
+        create_trace,
+        methods=["POST"],
+        status_code=201,
+        tags=["traces"],
+        summary="Store a new trace",
+        dependencies=[Depends(require_token)],
+        responses={201: {"model": Stored}, 200: {"model": Stored}, **problems(400, 401, 409, 410, 413, 415, 422, 503, 507)},
+        openapi_extra=takes(NewTrace, NEW_TRACE),
+        route_class_override=DirectRoute,
+    )
+    router.add_api_route(
+        "/traces/{trace_id}/events",
+        append_events,
+        methods=["POST"],
+        tags=["traces"],
+        summary="Append events",
+        dependencies=[Depends(known_trace_id), Depends(require_trace_token), Depends(idempotency_key)],
+        responses={200: {"model": AppendedBody}, **problems(400, 401, 404, 409, 410, 413, 415, 422, 503, 507)},
+        openapi_extra=takes(NewEvents, NEW_EVENTS),
+        route_class_override=DirectRoute,
+    )
 
 
 @router.get(
@@ -92,21 +138,6 @@ def read_events(
     return Response(content, media_type="application/json")
 
 
-@router.post(
-    "/{trace_id}/events",
-    summary="Append events",
-    responses={200: {"model": Appended}, **problems(400, 404, 409, 410, 413, 415)},
-    openapi_extra=takes(NewEvents, NEW_EVENTS),
-)
-def append_events(trace_id: TraceIdPath, services: Services, caller: Caller, body: Body, key: IdempotencyKey) -> JSONResponse:
-    """Add events to an open trace. All of them are stored, or none.
-
-    With an `Idempotency-Key`, the same request again within 24 hours is answered as before and stored once.
-    """
-    request_key = RequestKey(caller, key, hashlib.sha256(body).hexdigest()) if key is not None else None
-    return JSONResponse(services.ingest.append(trace_id, parse_body(NewEvents, body), request_key))
-
-
 @router.get(
     "/{trace_id}/checkpoint",
     summary="A signed statement of how far the trace has come",
@@ -129,11 +160,14 @@ async def finalize_trace(trace_id: TraceIdPath, request: Request, body: Body) ->
     """Close the trace, re-run its tests in the sandbox, judge its reasoning, and answer with the document.
 
     What could not be established is `null`, with the reason beside it. A finalized trace is checked anew; the earlier
-    result moves to `qa_history`. With `Prefer: respond-async` the answer is 202 and a job to ask for.
+    result moves to `qa_history`. With `Prefer: respond-async` the answer is 202 and a job to ask for; with
+    `Accept: text/event-stream` each stage is told as it begins, and the document comes as the last event.
     """
     asked = parse_body(FinalizeRequest, body or b"{}")
     services = services_of(request)
-    job = QAJob(trace_id=trace_id, test_command=asked.test_command, judge=asked.judge)
+    job = QAJob(trace_id=trace_id, test_command=asked.test_command, judge=asked.judge, reruns=asked.reruns)
+    if prefers_events(request):
+        return await finalize_with_events(job, services.finalize, services.traces)
     future = await to_thread.run_sync(services.finalize.submit, job)
     if "respond-async" in request.headers.get("prefer", "").replace(" ", "").split(","):
         status = JobStatus(job_id=job.job_id, trace_id=trace_id, status="running")
@@ -141,6 +175,14 @@ async def finalize_trace(trace_id: TraceIdPath, request: Request, body: Body) ->
         return JSONResponse(status.model_dump(), 202, headers)
     await asyncio.wrap_future(future)
     return _document_response(await to_thread.run_sync(services.traces.document, trace_id))
+
+
+async def _append(ingest: IngestService, trace_id: str, body: bytes, key: RequestKey | None) -> Appended:
+    """Accept the events here where that takes no time, or else in a thread."""
+    if len(body) <= _AT_ONCE_BYTES:
+        with suppress(WouldWaitError):
+            return ingest.write(trace_id, parse_body(NewEvents, body), key, may_wait=False)
+    return await to_thread.run_sync(lambda: ingest.write(trace_id, parse_body(NewEvents, body), key))
 
 
 def _document_response(document: StoredDocument) -> Response:

@@ -48,6 +48,8 @@ NEW_EVENTS: dict[str, Any] = {
 
 FINALIZE: dict[str, Any] = {"test_command": "python -m pytest -q tests/test_till.py", "judge": "heuristic"}
 
+REPLAY: dict[str, Any] = {"replay_commands": True}
+
 NEW_RECORDING: dict[str, Any] = {
     "participant_id": "p-042",
     "task_id": "BUG-42",

@@ -17,6 +17,14 @@ ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
 _SLOWEST_BYTES_PER_S = 8 * 1024
 
 
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header with this name, in lower case as servers hand it over; these few are looked up for every request."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
+
+
 class BodyGate:
     """Bounds every request body while it is read, with and without a Content-Length.
 
@@ -38,7 +46,7 @@ class BodyGate:
         is_artifact = scope["method"] == "PUT" and ARTIFACT_PATH.match(scope["path"]) is not None
         limit = self._max_artifact_bytes if is_artifact else self._max_body_bytes
         try:
-            _refuse_announced(Headers(scope=scope).get("content-length"), limit)
+            _refuse_announced(header(scope, b"content-length"), limit)
         except PRTelemetryError as error:
             await as_problem(error)(scope, receive, send)
             return

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from app.models.base import Value
 from app.models.commands import TestCommand
 from app.models.recording import NewChunk, NewRecording
+from app.models.replay import ReplayRequest
 from app.models.trace import NewEvents, NewTrace
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -40,6 +41,8 @@ class FinalizeRequest(Value):
     """Run this instead of the trace's own test command."""
     judge: Literal["auto", "llm", "heuristic", "off"] | None = None
     """Let this judge score the reasoning instead of the server's own choice."""
+    reruns: Annotated[int | None, Field(ge=0, le=100)] = None
+    """Run the tests that decide again so often, instead of the server's own number."""
 
 
 class FaultBody(BaseModel):
@@ -85,7 +88,15 @@ def install_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            bodies: list[type[BaseModel]] = [NewTrace, NewEvents, NewRecording, NewChunk, FinalizeRequest, Problem]
+            bodies: list[type[BaseModel]] = [
+                NewTrace,
+                NewEvents,
+                NewRecording,
+                NewChunk,
+                FinalizeRequest,
+                ReplayRequest,
+                Problem,
+            ]
             _, found = models_json_schema([(model, "validation") for model in bodies], ref_template=_REFERENCE)
             known = schema.setdefault("components", {}).setdefault("schemas", {})
             for name, definition in found.get("$defs", {}).items():

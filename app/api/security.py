@@ -22,9 +22,14 @@ async def require_token(request: Request, _shown_in_docs: Annotated[object, Depe
         MissingCredentialsError: there is no usable Authorization header.
         WrongCredentialsError: the token is another one.
     """
+    refuse_unless_servers(request)
+    return "api"
+
+
+def refuse_unless_servers(request: Request) -> None:
+    """See ``require_token``."""
     if not _is_servers(request, _given(request)):
         raise WrongCredentialsError
-    return "api"
 
 
 async def require_trace_token(request: Request, _shown_in_docs: Annotated[object, Depends(_scheme)]) -> str:
@@ -34,15 +39,16 @@ async def require_trace_token(request: Request, _shown_in_docs: Annotated[object
         MissingCredentialsError: there is no usable Authorization header.
         WrongCredentialsError: the token is another one.
     """
-    return await _require_token_of(request, request.path_params["trace_id"])
+    return await caller_of(request, request.path_params["trace_id"])
 
 
 async def require_job_token(request: Request, _shown_in_docs: Annotated[object, Depends(_scheme)]) -> str:
     """As ``require_trace_token``, for the trace of the job in the address."""
-    return await _require_token_of(request, request.path_params["job_id"].removeprefix("qa-"))
+    return await caller_of(request, request.path_params["job_id"].removeprefix("qa-"))
 
 
-async def _require_token_of(request: Request, trace_id: str) -> str:
+async def caller_of(request: Request, trace_id: str) -> str:
+    """Who calls a route of this trace. Raises as ``require_trace_token``."""
     given = _given(request)
     if _is_servers(request, given):
         return "api"

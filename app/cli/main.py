@@ -22,7 +22,14 @@ from app.errors import (
     UnavailableError,
 )
 
-_COMMANDS = {"check": "app.cli.check", "demo": "app.cli.demo", "serve": "app.cli.serve", "verify": "app.cli.verify"}
+_COMMANDS = {
+    "check": "app.cli.check",
+    "demo": "app.cli.demo",
+    "doctor": "app.cli.doctor",
+    "replay": "app.cli.replay",
+    "serve": "app.cli.serve",
+    "verify": "app.cli.verify",
+}
 
 # sysexits.h, where it has a word for it
 _EXIT_CODES: tuple[tuple[type[PRTelemetryError], int], ...] = (

@@ -17,7 +17,9 @@ _GROUPS = (
 def render_report(document: Mapping[str, Any]) -> str:
     """The report of one finalized trace."""
     results = document["qa_results"]
-    return "\n".join([*_heading(document), *_verification(results["verification"]), *_judgements(results), ""])
+    return "\n".join(
+        [*_heading(document), *_verification(results["verification"]), *_claims(results), *_judgements(results), ""]
+    )
 
 
 def render_comparison(documents: Sequence[Mapping[str, Any]]) -> str:
@@ -80,6 +82,21 @@ def _run(run: Mapping[str, Any]) -> str:
         counts[outcome] = counts.get(outcome, 0) + 1
     shown = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no report per test"
     return f"{shown} (exit status {run['exit_code']}, {run['duration_s']:.1f} s)"
+
+
+def _claims(results: Mapping[str, Any]) -> Iterator[str]:
+    replay = results["replay"]
+    if replay is None:
+        return
+    counts = replay["counts"]
+    yield f"  Claims: {counts['confirmed']} confirmed, {counts['refuted']} refuted, {counts['unverifiable']} unverifiable"
+    if replay["reason"]:
+        yield from _wrapped(replay["reason"], "    ")
+    for claim in results["claims"]:
+        if claim["status"] == "refuted":
+            name = f"event {claim['seq']}" if claim["seq"] is not None else "the end"
+            yield from _wrapped(f"refuted: {name} ({claim['kind'].replace('_', ' ')}): {claim['reason']}", "    ")
+    yield ""
 
 
 def _judgements(results: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from app.api.connections import guarded_protocol
 from app.bootstrap import build_application
 from app.errors import SettingsError
 from app.settings import Settings, check_settings, load_settings
+from app.utils.garbage import spare_what_stays
 from app.utils.logger import configure_logging
 
 
@@ -36,6 +37,7 @@ def command(host: str | None, port: int | None) -> None:
         address, bound_port = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         click.echo(f"PR Telemetry listens on http://{shown}:{bound_port} (API documentation: /docs)", err=True)
+        spare_what_stays()
         uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from app.models.job import QAJob
-from app.models.trace import Trace
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 class Dispatcher(Protocol):
     """Has jobs run, in the order in which they were submitted."""
 
-    def submit(self, job: QAJob, run: Callable[[QAJob], Trace]) -> Future[Trace]:
-        """Have a job run, now or when it is its turn. A job that a crash interrupts is submitted again at the next start."""
+    def submit(self, job: Job, run: Callable[[Job], Result]) -> Future[Result]:
+        """Have a job run, now or when it is its turn. What a crash interrupts is its owner's to submit again."""
         ...
 
     def close(self) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from app.models.job import QAJob
-from app.models.trace import Trace
+from app.dispatch.base import Job, Result
 
 
 class ThreadDispatcher:
@@ -15,7 +14,7 @@ class ThreadDispatcher:
     def __init__(self, at_once: int) -> None:
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="qa")
 
-    def submit(self, job: QAJob, run: Callable[[QAJob], Trace]) -> Future[Trace]:
+    def submit(self, job: Job, run: Callable[[Job], Result]) -> Future[Result]:
         """See ``Dispatcher.submit``."""
         return self._pool.submit(run, job)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app.models.base import ShortText, TraceId, Value
 from app.models.commands import TestCommand
@@ -20,6 +22,8 @@ class QAJob(Value):
     """Instead of the trace's own."""
     judge: JudgeMode | None = None
     """Instead of the server's own choice."""
+    reruns: Annotated[int | None, Field(ge=0, le=100)] = None
+    """Instead of the server's own number."""
 
     @property
     def job_id(self) -> ShortText:

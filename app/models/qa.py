@@ -8,13 +8,17 @@ from typing import ClassVar, Literal
 from pydantic import JsonValue
 
 from app.models.base import Sha256, Value
+from app.models.replay import Claim, Replay
 
 Verdict = Literal[
     "fixed", "not_fixed", "regressed", "not_reproduced", "passes", "flaky", "tampered", "inconclusive"
 ]  # fmt: skip
 TestOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
-RunOutcome = Literal["completed", "timed_out", "out_of_memory", "could_not_run", "unbelievable"]
-"""``completed`` says only that the command ended by itself; ``unbelievable``, that its report contradicts itself."""
+RunOutcome = Literal["completed", "died", "timed_out", "out_of_memory", "could_not_run", "unbelievable"]
+"""``completed`` says only that the command came to its end; ``died``, that the process ended before its tests were over;
+``unbelievable``, that its report contradicts itself."""
+Evidence = Literal["process", "report", "status"]
+"""What a run is believed by: a runner of ours that saw each test; a report that the command wrote; its exit status alone."""
 
 TreeName = Literal["before", "after", "guard", "origin", "replay"]
 """``guard``: the code after the fix with the tests from before it; ``origin``: all as it was before; ``replay``: in between."""
@@ -50,12 +54,65 @@ class TestRun(Value):
     tests: dict[str, TestOutcome] = {}
     """Outcome by node id; empty where the command writes no report."""
     has_report: bool = False
-    """Whether there is a per-test report; without one the exit status is all the evidence."""
+    """Whether there are outcomes by test; without them the exit status is all the evidence."""
+    evidence: Evidence | None = None
+    """``null`` in documents of earlier versions, and where the run came to nothing."""
+    not_run: tuple[str, ...] = ()
+    """Tests that were found, and never came to an end."""
     collection_errors: tuple[str, ...] = ()
     """Files whose tests could not be collected."""
     duration_s: float | None = None
     output_snippet: str = ""
     output_bytes: int | None = None
+
+
+class FlakyTest(Value):
+    """A test that did not always end alike on one tree."""
+
+    test: str
+    tree: TreeName
+    runs: int
+    failed: int
+
+
+class Reruns(Value):
+    """How often the tests that decide were run again on each tree."""
+
+    wanted: int
+    before: int
+    after: int
+
+
+class DisguiseCheck(Value):
+    """The tests that decide, run again in other words: each as it is, under its own and under another name, and each in
+    versions that have to fail."""
+
+    runs: int
+    confirmed: tuple[str, ...] = ()
+    """Test functions that passed in other words, and failed where they had to."""
+    unlike: tuple[str, ...] = ()
+    """Those that pass in their own words alone."""
+    passed_wrongly: tuple[str, ...] = ()
+    """Those of which a version passed that has to fail."""
+    not_disguised: dict[str, str] = {}
+    """Those that cannot be put in other words, with the reason."""
+    problem: str | None = None
+    """Why the check came to nothing, where it did."""
+
+
+SuspicionKind = Literal[
+    "test_infrastructure", "tests_weakened", "start_up_hook", "installed_metadata", "shadowed_module", "reaches_for_runner",
+    "reaches_inside", "touches_process", "patches_module", "always_equal", "special_case", "unreadable",
+]  # fmt: skip
+
+
+class Suspicion(Value):
+    """Something in the changed files that a person may want to look at. It plays no part in the verdict."""
+
+    kind: SuspicionKind
+    place: str
+    """The file, with the line where there is one."""
+    message: str
 
 
 class Verification(Value):
@@ -72,10 +129,20 @@ class Verification(Value):
     """Where the code came from that was tested."""
     before: TestRun | None = None
     after: TestRun | None = None
+    guard: TestRun | None = None
+    """The code after the fix with the tests from before it, where the session changed or removed tests."""
+    origin: TestRun | None = None
+    """The code from before with the tests from before, where there is a guard."""
+    reruns: Reruns | None = None
+    flaky: tuple[FlakyTest, ...] = ()
+    disguise: DisguiseCheck | None = None
+    """``null`` where the tests cannot be put in other words, or where nothing is claimed that this could refute."""
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
     pass_to_fail: tuple[str, ...] = ()
     fail_to_fail: tuple[str, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
+    """Hints from a look at the changed files alone, never part of the verdict."""
     image: ImageRef | None = None
     limits: Limits | None = None
     duration_s: float | None = None
@@ -153,6 +220,10 @@ class QAResults(Value):
     judge_kind: Literal["llm", "heuristic"] | None = None
     """Whose score ``reasoning_score`` is."""
     verification: Verification
+    replay: Replay | None = None
+    """``null`` where it is switched off, and in documents of earlier versions."""
+    claims: tuple[Claim, ...] = ()
+    """What each event claims, and whether it is so; in reading order."""
     judgements: tuple[Judgement, ...] = ()
     started_at: datetime
     finished_at: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from app.models.base import (
     MAX_SAFE_INTEGER,
@@ -28,6 +28,11 @@ SCHEMA_VERSION: Literal["1.0"] = "1.0"
 Status = Literal["open", "finalizing", "finalized"]
 
 
+ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
+Requirement = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}==[A-Za-z0-9][A-Za-z0-9.!+_-]{0,63}$")]
+"""``name==version``: nothing that could be read as an option, an address or a path."""
+
+
 class LanguageRatio(Value):
     """How much of a repository is written in a language."""
 
@@ -45,6 +50,10 @@ class Repo(Value):
     commit_after: ShortText | None = None
     test_command: TestCommand | None = None
     language_stats: tuple[LanguageRatio, ...] = ()
+    image: ImageName | None = None
+    """The container image that the tests need, one of those that the operator allows."""
+    requirements: Annotated[tuple[Requirement, ...], Field(max_length=200)] = ()
+    """What the tests import: packages of PyPI, each of one version."""
 
 
 class NewRepo(Repo):

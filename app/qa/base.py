@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, Protocol
+
+from pydantic import JsonValue
 
 from app.models.qa import ImageRef, Judgement, Limits, Verification
 from app.models.trace import Trace
@@ -31,6 +34,17 @@ class Tree(Protocol):
 
 
 @dataclass(frozen=True)
+class Guest:
+    """A trusted program that loads the code under test into its own process, and tells what it sees as records."""
+
+    source: str
+    """Python, for the image's interpreter; finds ``GUEST_CONFIG``."""
+    config: Mapping[str, JsonValue]
+    preload: tuple[str, ...] = ()
+    """Modules of the image to have imported beforehand."""
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """A command to run on a tree."""
 
@@ -40,7 +54,14 @@ class RunSpec:
     timeout_s: float | None = None
     """Wall clock; the sandbox's own limit where it is left out, and never more than that."""
     result_files: tuple[str, ...] = ()
-    """Absolute paths in the container to bring back after the run, each as far as the size limit allows."""
+    """Absolute paths in the container to bring back after the run, as far as the size limits allow. ``*`` in a path stands for
+    any characters of one name."""
+    overlay: Mapping[str, bytes | None] = field(default_factory=dict)
+    """Files that this run has in place of the tree's, or beside them, or (``None``) not at all."""
+    image: str | None = None
+    """The image to run in; the sandbox's own where it is left out."""
+    guest: Guest | None = None
+    """A program of ours that runs ``argv`` inside the image's interpreter, instead of ``argv`` as a command."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +81,14 @@ class RunResult:
     """How much there was in all."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """The result files that were there, were regular files and were small enough, by path."""
+    files_left_out: int = 0
+    """Result files that were there, and were too large or too many."""
     duration_s: float | None = None
     """Of the command alone."""
+    records: bytes = b""
+    """What a guest reported. It shares its process with the code under test, so this is no more than a claim."""
+    records_bytes: int = 0
+    """How much there was in all."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,19 @@ class SandboxState:
     """What is missing and how to get it."""
 
 
+class SandboxSession(Protocol):
+    """One place to run in, again and again. For one thread at a time."""
+
+    def run(self, spec: RunSpec) -> RunResult:
+        """As ``Sandbox.run``. A run finds nothing of those before it; a tree that is the very object of the run before travels
+        only as far as that run has changed it."""
+        ...
+
+    def renew(self) -> None:
+        """The next run happens where no other has been."""
+        ...
+
+
 class Sandbox(Protocol):
     """Runs a stranger's command on a stranger's files. Nothing of it stays, whatever happens."""
 
@@ -81,12 +121,17 @@ class Sandbox(Protocol):
         """The bounds that every run has to keep."""
         ...
 
-    def image(self) -> ImageRef:
-        """The image that runs happen in; without a digest where the engine cannot tell now."""
+    def image(self, name: str | None = None) -> ImageRef:
+        """The image that runs happen in, or another one; without a digest where the engine cannot tell now."""
         ...
 
     def run(self, spec: RunSpec) -> RunResult:
         """Run the command on the tree. Never raises for anything the engine, the image or the command does."""
+        ...
+
+    def sessions(self, most: int) -> AbstractContextManager[tuple[SandboxSession, ...]]:
+        """At least one and at most so many places to run in at the same time, as the limit on parallel runs allows. Whoever
+        asks first is served first."""
         ...
 
     def state(self) -> SandboxState:

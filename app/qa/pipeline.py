@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.models.qa import QAResults
+from app.models.replay import ReplayResult
 from app.models.trace import Trace
 from app.qa.base import Evidence, Judge, Sandbox
+from app.qa.investigation import Effort, Progress
 from app.qa.judge.outcome import reasoning_outcome
-from app.qa.verify import Progress, Verifier, Workspaces
+from app.qa.replay import Replayer, ReplayTask
+from app.qa.verify import Verifier
+from app.qa.workspaces import Workspaces
 from app.utils.clock import Clock
 
 
@@ -22,8 +26,10 @@ class QARequest:
     """Instead of the trace's own."""
     judge: str | None = None
     """Which judge; the server's own choice where it is left out."""
-    is_whole: bool = True
-    """Otherwise the trace holds its edits alone, being too large to be judged."""
+    reruns: int | None = None
+    """How often the tests that decide are run again; the server's own number where it is left out."""
+    left_out: str | None = None
+    """What of the trace is not here, and why: it is too large to be judged then."""
 
 
 def no_progress(stage: str) -> None:
@@ -31,10 +37,21 @@ def no_progress(stage: str) -> None:
 
 
 class QAPipeline:
-    """Verifies, then judges. What stands in the way of one never touches the other."""
+    """Verifies, replays, then judges. What stands in the way of one never touches the others."""
 
-    def __init__(self, sandbox: Sandbox, judges: dict[str, Judge], default_judge: str, too_large: Judge, clock: Clock) -> None:
-        self._verifier = Verifier(sandbox, clock)
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        replayer: Replayer | None,
+        judges: dict[str, Judge],
+        default_judge: str,
+        too_large: Judge,
+        clock: Clock,
+        effort: Effort = Effort(),  # noqa: B008 - a frozen value
+    ) -> None:
+        """Without a ``replayer`` nothing is replayed."""
+        self._verifier = Verifier(sandbox, clock, effort)
+        self._replayer = replayer
         self._judges = judges
         self._default_judge = default_judge
         self._too_large = too_large
@@ -45,10 +62,11 @@ class QAPipeline:
         started = self._clock()
         trace = request.trace
         verification = self._verifier.verify(
-            trace, request.workspaces, request.test_command or trace.repo.test_command, progress
+            trace, request.workspaces, request.test_command or trace.repo.test_command, progress, request.reruns
         )
+        replayed = self._replay(request, progress)
         progress("judgement")
-        judge = self._judges[request.judge or self._default_judge] if request.is_whole else self._too_large
+        judge = self._judges[request.judge or self._default_judge] if request.left_out is None else self._too_large
         judgements = judge.judge(Evidence(trace, verification))
         outcome = reasoning_outcome(judgements)
         shown = verification.after or verification.before
@@ -60,7 +78,17 @@ class QAPipeline:
             reasoning_feedback=outcome.feedback,
             judge_kind=outcome.judge_kind,
             verification=verification,
+            replay=replayed.replay if replayed is not None else None,
+            claims=replayed.claims if replayed is not None else (),
             judgements=judgements,
             started_at=started,
             finished_at=self._clock(),
+        )
+
+    def _replay(self, request: QARequest, progress: Progress) -> ReplayResult | None:
+        if self._replayer is None:
+            return None
+        progress("replay of the session")
+        return self._replayer.replay(
+            ReplayTask(request.trace, request.workspaces, request.test_command, left_out=request.left_out)
         )

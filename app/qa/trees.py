@@ -110,6 +110,14 @@ def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[bytes
         raise TreeError("git could not read the configured repository") from error
 
 
+class EmptyTree:
+    """No files."""
+
+    def files(self) -> Iterator[TreeFile]:
+        """See ``Tree.files``."""
+        return iter(())
+
+
 @dataclass(frozen=True)
 class ChangedTree:
     """A tree with some of its files replaced, added or (``None``) taken away."""

@@ -35,11 +35,13 @@ class DirtyTraces:
         self._tickets += 1
         self._urgent.setdefault(trace_id, self._tickets)
 
-    def grew(self, trace_id: str, now: float) -> None:
-        """The trace has more events than before: it is read again when it has rested."""
-        if trace_id not in self._urgent and trace_id not in self._growing:
-            self._growing[trace_id] = max(self._rest_until.get(trace_id, now), now)
-            heapq.heappush(self._order, (self._growing[trace_id], trace_id))
+    def grew(self, trace_id: str, now: float) -> bool:
+        """The trace has more events than before: it is read again when it has rested. ``False`` where it waited already."""
+        if trace_id in self._urgent or trace_id in self._growing:
+            return False
+        self._growing[trace_id] = max(self._rest_until.get(trace_id, now), now)
+        heapq.heappush(self._order, (self._growing[trace_id], trace_id))
+        return True
 
     def take(self, now: float, most: int) -> list[str]:
         """What is to be read now; urgent ones first, growing ones one at a time. ``finish`` or ``give_back`` has to follow."""

@@ -12,9 +12,11 @@ from app.errors import BusyError, NotFoundError
 from app.models.job import JobState, JobStatus, QAJob, job_id_of
 from app.models.qa import QAResults
 from app.models.trace import Trace
-from app.qa.pipeline import QAPipeline, QARequest
-from app.qa.verify import Workspaces
+from app.qa.investigation import Progress
+from app.qa.pipeline import QAPipeline, QARequest, no_progress
+from app.qa.workspaces import Workspaces
 from app.rules.seal import Signer, document_fields, seal
+from app.services.loading import load_bounded
 from app.storage.base import TraceStore
 from app.utils.clock import Clock
 
@@ -50,11 +52,12 @@ class FinalizeService:
         self._running: set[str] = set()
         self._guard = threading.Lock()
 
-    def submit(self, job: QAJob) -> Future[Trace]:
+    def submit(self, job: QAJob, progress: Progress = no_progress) -> Future[Trace]:
         """Close the trace to new events, seal it, and have everything in it checked. What comes of it is the finalized trace.
 
         When this returns the trace is closed on disk: a crash from now on is made up for at the next start. A finalized trace
-        is checked anew; its earlier result is kept as history, and its events never change.
+        is checked anew; its earlier result is kept as history, and its events never change. ``progress`` is told of each stage,
+        from another thread.
 
         Raises:
             TraceNotFoundError: no trace has this id.
@@ -67,7 +70,7 @@ class FinalizeService:
             self._running.add(trace_id)
         try:
             self._store.update(trace_id, self._closed)
-            future = self._dispatcher.submit(job, self._run)
+            future = self._dispatcher.submit(job, lambda taken: self._run(taken, progress))
         except BaseException:
             self._done(trace_id)
             raise
@@ -102,23 +105,14 @@ class FinalizeService:
         state: JobState = "done" if status == "finalized" and not is_running else "running" if is_running else "failed"
         return JobStatus(job_id=job_id, trace_id=trace_id, status=state)
 
-    def _run(self, job: QAJob) -> Trace:
-        trace, is_whole = self._load_bounded(job.trace_id)
-        request = QARequest(trace, self._find_workspaces(trace), job.test_command, job.judge, is_whole=is_whole)
-        results = self._pipeline.run(request)
+    def _run(self, job: QAJob, progress: Progress) -> Trace:
+        loaded = load_bounded(self._store, job.trace_id, self._max_judged_bytes)
+        workspaces = self._find_workspaces(loaded.trace)
+        request = QARequest(loaded.trace, workspaces, job.test_command, job.judge, job.reruns, loaded.left_out)
+        results = self._pipeline.run(request, progress)
         done = self._store.update(job.trace_id, lambda closed, chain: self._with_results(closed, chain, results))
         _log.info("trace finalized", extra={"trace_id": job.trace_id, "verdict": results.verification.verdict})
         return done
-
-    def _load_bounded(self, trace_id: str) -> tuple[Trace, bool]:
-        """The trace, whole; or, where it is too large to be judged, with the edits alone, which are all that testing needs."""
-        document = self._store.read(trace_id)
-        document.close()
-        if document.size_bytes is None or document.size_bytes <= self._max_judged_bytes:
-            return self._store.load(trace_id), True
-        trace, events = self._store.scan(trace_id)
-        edits = tuple(event for event in events if event.event_type == "code_edit")
-        return trace.model_copy(update={"events": edits}), False
 
     def _closed(self, trace: Trace, chain: bytes) -> Trace:
         return self._sealed(trace.model_copy(update={"status": "finalizing"}), chain)

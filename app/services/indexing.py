@@ -64,8 +64,8 @@ class IndexUpdater:
     def grew(self, trace_id: str) -> None:
         """A trace has more events. Returns at once; the index follows within moments, later where many traces grow."""
         with self._changed:
-            self._dirty.grew(trace_id, self._timer())
-            self._wake()
+            if self._dirty.grew(trace_id, self._timer()):
+                self._wake()
 
     def catch_up(self) -> None:
         """Compare the index with all traces, in the background, beside everything else."""

@@ -14,7 +14,7 @@ from app.rules.metrics import measure
 from app.rules.sequence import accept_events
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
 from app.services.intake import Intake, consent_of
-from app.storage.base import Receipt, Record, TraceHead, TraceStore
+from app.storage.base import Receipt, Record, TraceHead, TraceStore, Written
 from app.utils.clock import Clock, in_zone
 from app.utils.ids import NewId
 
@@ -28,6 +28,14 @@ class Created:
     """``False`` where the very same request had stored it before."""
 
 
+@dataclass(frozen=True)
+class Appended:
+    """Events are accepted, and on their way to the disk."""
+
+    answer: Mapping[str, object]
+    written: Written
+
+
 class IngestService:
     """Accepts traces and events."""
 
@@ -38,20 +46,23 @@ class IngestService:
         self._clock = clock
         self._new_id = new_id
 
-    def create(self, new: TraceStart, receipts: tuple[Receipt, ...] = ()) -> Created:
+    def create(self, new: TraceStart, receipts: tuple[Receipt, ...] = (), request: bytes | None = None) -> Created:
         """Store a new trace. The same request again changes nothing and is answered alike.
+
+        ``request`` are the bytes that ``new`` was read from, where there are any: by them it is known again.
 
         Raises:
             TraceExistsError: the id is taken by another content.
             TraceDeletedError: the id was a trace's that has been deleted.
             DuplicateEventIdError: events share an id.
         """
-        request_sha256 = hashlib.sha256(new.model_dump_json(exclude_unset=True).encode()).hexdigest()
+        request_sha256 = _sha256(request) if request is not None else _sha256_of_value(new)
         trace, record = self._accept(new, request_sha256, receipts)
         try:
             self._store.create(trace, record)
         except TraceExistsError:
-            if self._store.head(trace.trace_id).trace.request_sha256 == request_sha256:
+            # documents of earlier versions have the hash of what the request says
+            if self._store.head(trace.trace_id).trace.request_sha256 in (request_sha256, _sha256_of_value(new)):
                 return Created(trace.trace_id, is_new=False)
             raise
         return Created(trace.trace_id, is_new=True)
@@ -66,10 +77,18 @@ class IngestService:
             KeyReusedError: the key belongs to another request.
             KeyInUseError: the first request with this key is still running.
         """
+        appended = self.write(trace_id, new, key)
+        appended.written.sync()
+        return appended.answer
+
+    def write(self, trace_id: str, new: NewEvents, key: RequestKey | None = None, *, may_wait: bool = True) -> Appended:
+        """As ``append``, without waiting for the disk: the answer may be given once ``written`` is synced.
+
+        Raises:
+            WouldWaitError: ``may_wait`` is off, and the trace is not at hand.
+        """
         now = self._clock()
         answer: Mapping[str, object] = {"trace_id": trace_id, "appended_events": len(new.events)}
-        consent = consent_of(self._store.head(trace_id).trace.session)
-        screened = self._intake.screen(new.events, consent)
 
         def accept(head: TraceHead) -> Record | None:
             nonlocal answer
@@ -78,6 +97,7 @@ class IngestService:
                 answer = known
                 return None
             refuse_unless_open(trace_id, head.trace.status, "events")
+            screened = self._intake.screen(new.events, consent_of(head.trace.session))
             events = accept_events(
                 screened.events,
                 taken_ids=head.event_ids,
@@ -89,8 +109,8 @@ class IngestService:
             return Record(events, receipts=key_receipts(key, answer, now), redactions=screened.redactions)
 
         with self._keys.running(trace_id, key):
-            self._store.append(trace_id, accept)
-        return answer
+            written = self._store.write(trace_id, accept, may_wait=may_wait)
+        return Appended(answer, written)
 
     def _accept(self, new: TraceStart, request_sha256: str, receipts: tuple[Receipt, ...]) -> tuple[Trace, Record]:
         now = self._clock()
@@ -123,3 +143,11 @@ class IngestService:
         )
         metrics = measure(event.facts for event in events)
         return trace.model_copy(update={"metrics": metrics}), Record(events, receipts=receipts)
+
+
+def _sha256_of_value(new: TraceStart) -> str:
+    return _sha256(new.model_dump_json(exclude_unset=True).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import ForbiddenError
 from app.models.events import Event
 from app.models.trace import Consent, Session, TraceStart
 from app.rules.redaction.consent import apply_consent, artifact_allowed
-from app.rules.redaction.events import redact_event, redact_trace_fields
+from app.rules.redaction.events import redact_events, redact_trace_fields
 from app.rules.redaction.policy import RedactionPolicy
 from app.rules.redaction.redact import redact_text
 
@@ -36,17 +36,10 @@ class Intake:
     def __init__(self, policy: RedactionPolicy) -> None:
         self._policy = policy
 
-    def screen(self, events: Iterable[Event], consent: Consent | None) -> Screened:
+    def screen(self, events: Sequence[Event], consent: Consent | None) -> Screened:
         """The events as they may be stored."""
-        kept: list[Event] = []
-        redactions: Counter[str] = Counter()
-        for event in events:
-            allowed = apply_consent(event, consent)
-            redacted, counts = redact_event(allowed, self._policy)
-            kept.append(redacted)
-            if counts:
-                redactions.update(counts)
-        return Screened(tuple(kept), redactions)
+        allowed = events if consent is None else tuple(apply_consent(event, consent) for event in events)
+        return Screened(*redact_events(allowed, self._policy))
 
     def screen_text(self, text: str) -> tuple[str, Counter[str]]:
         """A text as it may be stored, and how many values of each kind were replaced in it."""

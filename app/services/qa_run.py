@@ -8,7 +8,7 @@ from app.models.events import CodeEdit
 from app.models.trace import ArtifactRef, Trace
 from app.qa.base import Tree
 from app.qa.trees import ArchiveTree, FolderTree, TreeError, commit_tree
-from app.qa.verify import Workspaces
+from app.qa.workspaces import Workspaces
 from app.storage.base import ArtifactStore
 from app.utils.archives import ArchiveLimits
 from app.utils.paths import normalise_path

@@ -79,6 +79,21 @@ Accept = Callable[[TraceHead], Record | None]
 
 
 @dataclass(frozen=True)
+class Written:
+    """What an append has decided. It counts, and may be told, once ``sync`` has returned."""
+
+    sync: Callable[[], None] = lambda: None
+    """Returns when it is on disk, with everything that the decision saw. Where it raises, nothing of it was kept."""
+    journal: object = None
+    """Who waits for the same journal is served by one ``sync``: that of the one with the greatest ``end``."""
+    end: int = 0
+
+
+class WouldWaitError(Exception):
+    """The trace is not at hand: somebody else holds it, or it has to be read first."""
+
+
+@dataclass(frozen=True)
 class StoredDocument:
     """A trace's document, ready to be handed out."""
 
@@ -113,6 +128,15 @@ class TraceStore(Protocol):
 
         Raises:
             TraceNotFoundError: no trace has this id.
+        """
+        ...
+
+    def write(self, trace_id: str, accept: Accept, *, may_wait: bool = True) -> Written:
+        """As ``append``, without waiting for the disk: whoever calls this syncs what it answers before anybody is told.
+
+        Raises:
+            TraceNotFoundError: no trace has this id.
+            WouldWaitError: ``may_wait`` is off, and the trace is not at hand. Nothing was decided.
         """
         ...
 

@@ -16,6 +16,7 @@ from app.models.base import STORED
 from app.models.trace import ArtifactRef, Trace
 from app.storage.base import Receipt, Record
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _EVENTS_OPEN = b'"events":['
 _HEADER_FIELDS = ("schema_version", "trace_id", "developer_id", "bug_id", "start_time", "end_time", "repo", "task", "session",
                   "environment")  # fmt: skip
@@ -52,7 +53,7 @@ def encode_record(record: Record) -> bytes:
         about["receipts"] = [_receipt_fields(receipt) for receipt in record.receipts]
     if record.redactions:
         about["redactions"] = dict(record.redactions)
-    opening = json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode()
+    opening = _COMPACT.encode(about).encode()
     return b"%b,%b%b]}" % (opening[:-1], _EVENTS_OPEN, b",".join(contents))
 
 

@@ -15,7 +15,7 @@ from app.errors import CorruptError, TraceDeletedError, TraceExistsError, TraceN
 from app.models.base import STORED
 from app.models.events import EVENT, Event
 from app.models.trace import Trace
-from app.storage.base import Accept, Receipt, Record, StoredDocument, TraceHead
+from app.storage.base import Accept, Receipt, Record, StoredDocument, TraceHead, WouldWaitError, Written
 from app.storage.codec import decode_record, encode_record, render_document
 from app.storage.disk import disk_errors
 from app.storage.journal import Damage, encode_line, first_checksum, read_lines
@@ -35,6 +35,11 @@ class _Slot:
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     known: Known | None = None
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the next append finds everything in memory and its journal open."""
+        return self.known is not None and self.known.writer is not None
 
 
 class FileTraceStore:
@@ -71,20 +76,30 @@ class FileTraceStore:
 
     def append(self, trace_id: str, accept: Accept) -> None:
         """See ``TraceStore.append``."""
-        with disk_errors():
-            with self._held(trace_id) as slot:
-                known = self._look(trace_id, slot)
-                record = accept(known.head())
-                if record is not None:
-                    writer = self._writer(trace_id, slot, known)
-                    writer.write(encode_record(record))
-                    known.take(record)
-                seen = known.writer
-                end = seen.size if seen is not None else 0
-            if seen is not None:
-                seen.sync(end)
-        if record is not None:
-            self._on_growth(trace_id)
+        self.write(trace_id, accept).sync()
+
+    def write(self, trace_id: str, accept: Accept, *, may_wait: bool = True) -> Written:
+        """See ``TraceStore.write``."""
+        with self._held(trace_id, may_wait=may_wait) as slot, disk_errors():
+            if not (may_wait or slot.is_at_hand):
+                raise WouldWaitError
+            known = self._look(trace_id, slot)
+            record = accept(known.head())
+            if record is not None:
+                self._writer(trace_id, slot, known).write(encode_record(record))
+                known.take(record)
+            writer = known.writer
+        if writer is None:
+            return Written()
+        end = writer.size
+
+        def sync() -> None:
+            with disk_errors():
+                writer.sync(end)
+            if record is not None:
+                self._on_growth(trace_id)
+
+        return Written(sync, writer, end)
 
     def head(self, trace_id: str) -> TraceHead:
         """See ``TraceStore.head``."""
@@ -187,7 +202,7 @@ class FileTraceStore:
         return "/".join(parts) or None
 
     @contextmanager
-    def _held(self, trace_id: str) -> Iterator[_Slot]:
+    def _held(self, trace_id: str, *, may_wait: bool = True) -> Iterator[_Slot]:
         """The trace's slot, with the trace held still."""
         with self._guard:
             slot = self._slots.get(trace_id)
@@ -197,8 +212,12 @@ class FileTraceStore:
             self._recent[trace_id] = slot  # the most recent stay known; a slot in use never goes
             if len(self._recent) > _MOST_KNOWN:
                 del self._recent[next(iter(self._recent))]
-        with slot.lock:
+        if not slot.lock.acquire(blocking=may_wait):
+            raise WouldWaitError
+        try:
             yield slot
+        finally:
+            slot.lock.release()
 
     @contextmanager
     def _snapshot(self, trace_id: str) -> Iterator[tuple[TraceFiles, Known]]:

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from app.utils.atomic import fsync_folder
 
 
 class JournalWriter:
-    """The end of one journal. ``write`` is called under the trace's lock, ``sync`` outside of it."""
+    """The end of one journal. ``write`` is called under the trace's lock, ``sync`` outside of it.
+
+    A line is in memory until somebody syncs it: lines that wait together are written together.
+    """
 
     def __init__(self, path: Path, size: int, checksum: bytes, on_failure: Callable[[JournalWriter], None]) -> None:
         is_new = not path.exists()
@@ -24,8 +28,9 @@ class JournalWriter:
         self._sync_lock = threading.Lock()
         self._checksum = checksum
         self._failed = False
+        self._unwritten: deque[bytes] = deque()
         self.size = size
-        """Bytes written."""
+        """Bytes, with those that are not written yet."""
         self.synced = size
         """Bytes that survive a crash."""
         # what stands behind the last whole line was never acknowledged
@@ -34,21 +39,16 @@ class JournalWriter:
             fsync_folder(path.parent)
 
     def write(self, payload: bytes) -> int:
-        """Write a line. Returns where it ends: the line is safe once ``sync`` of that returned.
+        """Add a line. Returns where it ends: the line is safe once ``sync`` of that returned.
 
         Raises:
-            OSError: nothing was written.
+            OSError: the journal has failed; nothing was added.
         """
         if self._failed:
             raise _io_error()
-        line, checksum = encode_line(self._checksum, payload)
-        try:
-            _write_all(self._descriptor, line, self.size)
-        except OSError:
-            os.ftruncate(self._descriptor, self.size)
-            raise
+        line, self._checksum = encode_line(self._checksum, payload)
+        self._unwritten.append(line)
         self.size += len(line)
-        self._checksum = checksum
         return self.size
 
     def sync(self, end: int) -> None:
@@ -64,10 +64,8 @@ class JournalWriter:
                 return
             if self._failed:
                 raise _io_error()
-            written = self.size
             try:
-                os.fdatasync(self._descriptor)
-                self.synced = written
+                self._sync_waiting()
                 return
             except OSError as error:
                 # a page that could not be written may be marked clean: what the disk holds behind `synced` is anybody's guess
@@ -76,6 +74,14 @@ class JournalWriter:
         # not while others wait for the disk: giving up takes the trace's lock, which they may hold
         self._on_failure(self)
         raise failure
+
+    def _sync_waiting(self) -> None:
+        """Write and sync all that waits now; lines may be added meanwhile."""
+        lines = [self._unwritten.popleft() for _ in range(len(self._unwritten))]
+        content = lines[0] if len(lines) == 1 else b"".join(lines)
+        _write_all(self._descriptor, content, self.synced)
+        os.fdatasync(self._descriptor)
+        self.synced += len(content)
 
     def cut(self) -> None:
         """Remove what was not acknowledged. Called under the trace's lock."""

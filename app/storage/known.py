@@ -98,7 +98,8 @@ class Known:
         self.records += 1
         self.artifacts.update(record.artifacts)
         self.note_receipts(record.receipts)
-        self.redactions.update(record.redactions)
+        if record.redactions:
+            self.redactions.update(record.redactions)
 
 
 def read_known(files: TraceFiles, receipts: Iterable[Receipt]) -> Known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import appending, chunks, listing, reading, whole_traces
+from benchmarks.workloads import appending, chunks, finalizing, listing, reading, whole_traces
 from benchmarks.workloads.base import Scale, Workload
 
 WORKLOADS: dict[str, Workload] = {
@@ -12,6 +12,7 @@ WORKLOADS: dict[str, Workload] = {
     "w3": Workload("whole traces of 200 events, 16 clients", whole_traces.run),
     "w4": Workload("read a 2,000-event trace, finalized and open", reading.run),
     "w5": Workload("list with two filters over 10,000 and 1,000,000 traces", listing.run),
+    "finalize": Workload("verification against bare runs, a queue, a large workspace", finalizing.run),
 }
 
 __all__ = ["WORKLOADS", "Scale"]

@@ -13,7 +13,7 @@ from benchmarks.measure import Sample, alone, take
 from benchmarks.processes import Server
 from benchmarks.results import Result, disk_ratio, rates, ratio, row
 from benchmarks.sessions import Sessions, chunk_body
-from benchmarks.workloads.base import OURS, WITHOUT_REDACTION, Scale, append_requests, new_trace, servers
+from benchmarks.workloads.base import OURS, WITHOUT_REDACTION, Scale, append_requests, new_trace, servers, validate_ratios
 
 _POOL = 2000
 _WARM_UP = 500
@@ -39,7 +39,7 @@ def run(folder: Path, scale: Scale) -> Result:
     samples: dict[str, list[Sample]] = {}
     ends: dict[str, list[float]] = {}
     starts: dict[str, list[float]] = {}
-    with servers(folder, ("bare-fsync", "bare-validate", "do-nothing")) as running:
+    with servers(folder, ("bare-fsync", "bare-validate", "bare-validate-bytes", "do-nothing")) as running:
         for _ in range(scale.repetitions):
             sides = []
             for name, server in running.items():
@@ -57,7 +57,7 @@ def run(folder: Path, scale: Scale) -> Result:
         result.ratios.append(ratio(f"{name}: last tenth ÷ first tenth", ends[name], starts[name], at_least=target))
     for name, target in ((OURS, 0.8), (WITHOUT_REDACTION, None)):
         result.ratios.append(ratio(f"{name} ÷ bare-fsync", rates(samples[name]), rates(samples["bare-fsync"]), target))
-    result.ratios.append(ratio("ours ÷ bare-validate", rates(samples[OURS]), rates(samples["bare-validate"])))
+    result.ratios += validate_ratios(OURS, samples)
     result.notes.append("bare-validate has nothing that grows: how far its tenths differ is how far the machine did")
     result.ratios.append(disk_ratio(result.rows[0]))
     return result

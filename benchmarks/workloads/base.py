@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.client import Load, Request, fetch, request, run_load
+from benchmarks.measure import Sample
 from benchmarks.processes import Server, our_server, reference_server
+from benchmarks.results import Ratio, Result, rates, ratio
 from benchmarks.sessions import Body, Sessions, trace_body
-
-if TYPE_CHECKING:
-    from benchmarks.results import Result
 
 CLIENTS = 16
 OURS, WITHOUT_REDACTION = "ours", "ours, redaction off"
@@ -55,6 +53,14 @@ def servers(folder: Path, references: Sequence[str]) -> Iterator[dict[str, Serve
         for name in references:
             running[name] = stack.enter_context(reference_server(folder / name, name))
         yield running
+
+
+def validate_ratios(name: str, samples: Mapping[str, Sequence[Sample]], at_least: float | None = None) -> list[Ratio]:
+    """A side by the two ways to validate: as FastAPI does it by itself, which has the target, and from bytes."""
+    return [
+        ratio(f"{name} ÷ {bare}", rates(samples[name]), rates(samples[bare]), target)
+        for bare, target in (("bare-validate", at_least), ("bare-validate-bytes", None))
+    ]
 
 
 def new_trace(port: int, sessions: Sessions, events: int = 0) -> str:

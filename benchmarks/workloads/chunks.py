@@ -19,9 +19,10 @@ from benchmarks.workloads.base import (
     for_a_while,
     new_trace,
     servers,
+    validate_ratios,
 )
 
-_REFERENCES = ("bare-validate", "bare-fsync", "bare-group", "do-nothing")
+_REFERENCES = ("bare-validate", "bare-validate-bytes", "bare-fsync", "bare-group", "do-nothing")
 _TRACES = 64
 
 
@@ -70,7 +71,7 @@ def _run(result: Result, folder: Path, scale: Scale, bodies: Sequence[Body], tra
         samples = interleave(sides, scale.repetitions)
         result.rows = [row(name, running[name], samples[name]) for name in running]
     for name, target in ((OURS, at_least), (WITHOUT_REDACTION, None)):
-        result.ratios.append(ratio(f"{name} ÷ bare-validate", rates(samples[name]), rates(samples["bare-validate"]), target))
+        result.ratios += validate_ratios(name, samples, target)
     result.ratios.append(ratio("ours ÷ bare-group", rates(samples[OURS]), rates(samples["bare-group"])))
     result.ratios.append(disk_ratio(result.rows[0]))
     mean = sum(body.event_bytes for body in bodies) / sum(body.events for body in bodies)

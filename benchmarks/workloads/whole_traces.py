@@ -7,9 +7,9 @@ from pathlib import Path
 from benchmarks.client import Load, Request, request
 from benchmarks.measure import Side, interleave
 from benchmarks.processes import Server
-from benchmarks.results import Result, disk_ratio, rates, ratio, row
+from benchmarks.results import Result, disk_ratio, row
 from benchmarks.sessions import Sessions, trace_body
-from benchmarks.workloads.base import CLIENTS, OURS, WITHOUT_REDACTION, Scale, for_a_while, servers
+from benchmarks.workloads.base import CLIENTS, OURS, WITHOUT_REDACTION, Scale, for_a_while, servers, validate_ratios
 
 _EVENTS = 200
 _POOL = 32
@@ -21,12 +21,12 @@ def run(folder: Path, scale: Scale) -> Result:
     bodies = [trace_body(sessions, _EVENTS) for _ in range(_POOL)]
     requests = [request("POST", "/traces", body.content, body.events, body.event_bytes) for body in bodies]
     result = Result("w3", "whole traces of 200 events, 16 clients", scale.repetitions)
-    with servers(folder, ("bare-validate", "do-nothing")) as running:
+    with servers(folder, ("bare-validate", "bare-validate-bytes", "do-nothing")) as running:
         sides = [_side(name, server, requests, scale.seconds) for name, server in running.items()]
         samples = interleave(sides, scale.repetitions)
         result.rows = [row(name, running[name], samples[name]) for name in running]
     for name, target in ((OURS, 0.8), (WITHOUT_REDACTION, None)):
-        result.ratios.append(ratio(f"{name} ÷ bare-validate", rates(samples[name]), rates(samples["bare-validate"]), target))
+        result.ratios += validate_ratios(name, samples, target)
     result.ratios.append(disk_ratio(result.rows[0]))
     result.notes.append(f"a body is {sum(len(body.content) for body in bodies) / _POOL / 1024:,.0f} KiB long on average")
     result.notes.append(

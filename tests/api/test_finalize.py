@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.models.qa import TestOutcome
 from app.qa.base import RunResult, RunSpec, SandboxState
 from tests.api.test_documents import is_problem
 from tests.builders import a_session, a_tar, a_thought, an_edit
 from tests.fakes import ScriptedSandbox
+from tests.scripted_suite import (
+    Answer,
+    Asked,
+    Cheat,
+    Outcomes,
+    ScriptedSuite,
+    deny_failures,
+    drop_the_last_result,
+    end_early,
+    go_on_after_the_end,
+    guess_the_key,
+    pass_by_file,
+    pass_by_name,
+    pass_everything,
+    tell_of_another,
+    tell_twice,
+    write_garbage,
+)
 
-REPORT = "/tmp/pr-telemetry-report.xml"
-BUGGY = {"till.py": "a\n", "tests/test_till.py": "x\n"}
+TEST_FILE = "tests/test_till.py"
+TESTS = "def test_total():\n    assert total([1, 2]) == 3\n\n\ndef test_other():\n    assert total([]) == 0\n"
+BUGGY = {"till.py": "a\n", TEST_FILE: TESTS}
 FIX = an_edit("till.py", "@@ -1 +1 @@\n-a\n+b\n")
 
 
-def junit(**outcomes: str) -> bytes:
-    """A report of tests in tests/test_till.py."""
-    marks = {"passed": "", "failed": "<failure/>", "error": '<error message="setup"/>', "skipped": "<skipped/>"}
-    cases = "".join(
-        f'<testcase classname="tests.test_till" name="{name}">{marks[outcome]}</testcase>' for name, outcome in outcomes.items()
-    )
-    return f'<testsuites><testsuite tests="{len(outcomes)}">{cases}</testsuite></testsuites>'.encode()
-
-
-def exited(code: int, report: bytes | None = None, output: bytes = b"") -> RunResult:
-    return RunResult(
-        "exited",
-        exit_code=code,
-        output_head=output,
-        output_bytes=len(output),
-        files={REPORT: report} if report is not None else {},
-        duration_s=0.1,
-    )
-
-
-def fixed_by_b(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
+def outcomes_by_b(files: Mapping[str, bytes]) -> Outcomes:
     """test_total passes where the fix is in."""
-    if files["till.py"] == b"b\n":
-        return exited(0, junit(test_total="passed", test_other="passed"), b"2 passed")
-    return exited(1, junit(test_total="failed", test_other="passed"), b"1 failed")
+    total: TestOutcome = "passed" if files["till.py"] == b"b\n" else "failed"
+    return {f"{TEST_FILE}::test_total": total, f"{TEST_FILE}::test_other": "passed"}
+
+
+fixed_by_b = ScriptedSuite(outcomes_by_b, output=b"2 tests")
+"""As a suite answers that ``FIX`` mends."""
+
+
+def exited(code: int, output: bytes = b"") -> RunResult:
+    return RunResult("exited", exit_code=code, output_head=output, output_bytes=len(output), duration_s=0.1)
 
 
 @pytest.fixture
@@ -56,6 +66,11 @@ def with_workspace(client: TestClient) -> TestClient:
         headers={"Content-Type": "application/gzip"},
     )
     return client
+
+
+def suites_of(sandbox: ScriptedSandbox) -> list[dict[str, bytes]]:
+    """The trees on which whole suites were run."""
+    return [files for spec, files in sandbox.runs if spec.guest is not None and spec.guest.config.get("only", ()) is None]
 
 
 def results_of(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -72,12 +87,14 @@ def test_a_fix_is_verified_before_and_after(with_workspace: TestClient, sandbox:
 
     assert results["tests_passed"] is True
     assert results["test_exit_code"] == 0
-    assert results["test_output_snippet"] == "2 passed"
+    assert results["test_output_snippet"] == "2 tests"
     verification = results["verification"]
     assert verification["verdict"] == "fixed"
     assert verification["fail_to_pass"] == ["tests/test_till.py::test_total"]
     assert verification["pass_to_pass"] == ["tests/test_till.py::test_other"]
     assert verification["before"]["exit_code"] == 1
+    assert verification["after"]["evidence"] == "process"
+    assert verification["disguise"]["confirmed"] == [f"{TEST_FILE}::test_other", f"{TEST_FILE}::test_total"]
     document = with_workspace.get("/traces/t-1").json()
     assert document["status"] == "finalized"
     assert document["qa_results"] == results
@@ -90,31 +107,45 @@ def test_the_tree_that_is_tested_is_the_uploaded_one_with_its_edits(
 
     results_of(with_workspace)
 
-    after, before = (files for _, files in sandbox.runs)
-    assert after == {"till.py": b"b\n", "tests/test_till.py": b"x\n"}
-    assert before == {"till.py": b"a\n", "tests/test_till.py": b"x\n"}
-    assert sandbox.runs[0][0].argv[:4] == ("python", "-m", "pytest", "-q")
+    after, before = suites_of(sandbox)
+    assert after == {"till.py": b"b\n", TEST_FILE: TESTS.encode()}
+    assert before == {"till.py": b"a\n", TEST_FILE: TESTS.encode()}
 
 
-def test_the_final_tests_judge_both_trees(client: TestClient, sandbox: ScriptedSandbox) -> None:
-    client.post("/traces", json=a_session(events=[FIX, an_edit("tests/test_till.py", "@@ -1 +1 @@\n-x\n+y\n")]))
+def test_the_final_tests_judge_both_trees_and_those_from_before_guard_the_fix(
+    client: TestClient, sandbox: ScriptedSandbox
+) -> None:
+    edit = an_edit(
+        TEST_FILE, "@@ -1,2 +1,2 @@\n def test_total():\n-    assert total([1, 2]) == 3\n+    assert total([1]) == 1\n"
+    )
+    client.post("/traces", json=a_session(events=[FIX, edit]))
     client.put("/traces/t-1/artifacts/workspace", content=a_tar(BUGGY), headers={"Content-Type": "application/gzip"})
     sandbox.answer = fixed_by_b
 
-    results_of(client)
+    verification = results_of(client)["verification"]
 
-    assert [files["tests/test_till.py"] for _, files in sandbox.runs] == [b"y\n", b"y\n"]
+    new = TESTS.replace("total([1, 2]) == 3", "total([1]) == 1")
+    assert [(files["till.py"], files[TEST_FILE].decode()) for files in suites_of(sandbox)] == [
+        (b"b\n", new),
+        (b"a\n", new),
+        (b"b\n", TESTS),
+        (b"a\n", TESTS),
+    ]
+    assert verification["verdict"] == "fixed"
+    assert (verification["guard"]["tree"], verification["origin"]["tree"]) == ("guard", "origin")
 
 
 def test_trusted_tests_are_laid_over_both_trees(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
-    trusted = a_tar({"tests/test_till.py": "trusted\n"})
-    with_workspace.put("/traces/t-1/artifacts/tests", content=trusted, headers={"Content-Type": "application/gzip"})
+    trusted = TESTS.replace("3", "1 + 2")
+    upload = a_tar({TEST_FILE: trusted})
+    with_workspace.put("/traces/t-1/artifacts/tests", content=upload, headers={"Content-Type": "application/gzip"})
     sandbox.answer = fixed_by_b
 
     results = results_of(with_workspace)
 
-    assert [files["tests/test_till.py"] for _, files in sandbox.runs] == [b"trusted\n", b"trusted\n"]
+    assert [files[TEST_FILE] for files in suites_of(sandbox)] == [trusted.encode()] * 2
     assert results["verification"]["tests_from"] == "the trace's tests artifact"
+    assert results["verification"]["verdict"] == "fixed"
 
 
 def test_a_given_final_workspace_is_what_is_tested(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
@@ -132,7 +163,6 @@ def test_a_given_final_workspace_is_what_is_tested(with_workspace: TestClient, s
         (RunResult("could_not_run", reason="the container engine does not answer"), "engine does not answer"),
         (RunResult("timed_out", reason="after 300 s"), "ran out of time"),
         (RunResult("out_of_memory", reason="2 GB"), "ran out of memory"),
-        (exited(5, junit()), "no test was run"),
         (exited(4), "did not get to run"),
         (exited(139), "did not get to run"),
     ],
@@ -150,19 +180,17 @@ def test_what_could_not_be_established_is_inconclusive(
     assert results["judgements"][0]["judge"]["kind"] == "heuristic"
 
 
-@pytest.mark.parametrize(
-    "result",
-    [
-        exited(0),
-        exited(1),
-        exited(0, junit(test_total="failed")),
-        exited(0, b"<not xml"),
-        exited(0, b"<!DOCTYPE x><testsuites/>"),
-        exited(0, b'<testsuite tests="3"><testcase classname="a" name="b"/></testsuite>'),
-        RunResult("corrupted", reason="the report was forged"),
-    ],
-)
-def test_a_report_that_contradicts_itself_is_tampered(
+def test_a_suite_without_tests_shows_nothing(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
+    sandbox.answer = ScriptedSuite(lambda files: {})
+
+    verification = results_of(with_workspace)["verification"]
+
+    assert (verification["verdict"], verification["tests_passed"]) == ("inconclusive", None)
+    assert "no test was run" in verification["reason"]
+
+
+@pytest.mark.parametrize("result", [exited(0), RunResult("corrupted", reason="the report was forged")])
+def test_a_run_without_a_word_of_the_guest_is_tampered(
     with_workspace: TestClient, sandbox: ScriptedSandbox, result: RunResult
 ) -> None:
     sandbox.answer = lambda spec, files: result
@@ -171,6 +199,79 @@ def test_a_report_that_contradicts_itself_is_tampered(
 
     assert results["verification"]["verdict"] == "tampered"
     assert results["tests_passed"] is None
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        drop_the_last_result,
+        tell_twice,
+        tell_of_another,
+        end_early,
+        go_on_after_the_end,
+        guess_the_key,
+        write_garbage,
+        deny_failures,
+    ],
+)
+def test_results_that_contradict_each_other_are_tampered(
+    with_workspace: TestClient, sandbox: ScriptedSandbox, cheat: Cheat
+) -> None:
+    sandbox.answer = ScriptedSuite(outcomes_by_b, cheat=cheat)
+
+    results = results_of(with_workspace)
+
+    assert results["verification"]["verdict"] == "tampered"
+    assert results["tests_passed"] is None
+
+
+def where_b_is_not(cheat: Answer) -> Answer:
+    """A suite that fails before the fix, honestly, and afterwards passes by a cheat."""
+    return lambda asked: cheat(asked) if asked.outcome == "passed" or asked.must_fail else asked.outcome
+
+
+@pytest.mark.parametrize("cheat", [pass_everything, pass_by_name, pass_by_file])
+def test_a_fix_that_answers_for_its_tests_is_unmasked(
+    with_workspace: TestClient, sandbox: ScriptedSandbox, cheat: Answer
+) -> None:
+    sandbox.answer = ScriptedSuite(outcomes_by_b, answer=where_b_is_not(cheat))
+
+    verification = results_of(with_workspace)["verification"]
+
+    assert verification["verdict"] == "tampered"
+    assert verification["disguise"]["passed_wrongly"]
+
+
+def test_tests_that_pass_under_their_own_name_alone_decide_nothing(
+    with_workspace: TestClient, sandbox: ScriptedSandbox
+) -> None:
+    def by_name_and_text(asked: Asked) -> TestOutcome:
+        return "failed" if asked.must_fail or asked.name != asked.own_name else asked.outcome
+
+    sandbox.answer = ScriptedSuite(outcomes_by_b, answer=by_name_and_text)
+
+    verification = results_of(with_workspace)["verification"]
+
+    assert (verification["verdict"], verification["tests_passed"]) == ("inconclusive", None)
+    assert verification["disguise"]["unlike"] == [f"{TEST_FILE}::test_total"]
+
+
+def test_a_test_that_passes_now_and_then_is_flaky_and_named_with_its_rate(
+    with_workspace: TestClient, sandbox: ScriptedSandbox
+) -> None:
+    calls = iter(range(100))
+
+    def now_and_then(asked: Asked) -> TestOutcome:
+        is_unsteady = asked.own_name.endswith("test_total") and asked.outcome == "passed"
+        return "failed" if is_unsteady and next(calls) % 2 else asked.outcome
+
+    sandbox.answer = ScriptedSuite(outcomes_by_b, answer=now_and_then)
+
+    verification = results_of(with_workspace, reruns=3)["verification"]
+
+    assert (verification["verdict"], verification["tests_passed"]) == ("flaky", None)
+    assert verification["flaky"] == [{"test": f"{TEST_FILE}::test_total", "tree": "after", "runs": 4, "failed": 1}]
+    assert "failed 1 of 4 times after the fix" in verification["reason"]
 
 
 def test_a_trace_without_a_workspace_is_inconclusive(client: TestClient, sandbox: ScriptedSandbox) -> None:
@@ -198,13 +299,24 @@ def test_an_edit_that_does_not_apply_is_named(client: TestClient, sandbox: Scrip
 
 
 def test_a_command_that_writes_no_report_is_weaker_evidence(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
-    sandbox.answer = lambda spec, files: exited(0 if files["till.py"] == b"b\n" else 1)
+    sandbox.answer = fixed_by_b
 
     results = results_of(with_workspace, test_command="make test")
 
     assert results["verification"]["verdict"] == "fixed"
     assert "exit status alone" in results["verification"]["reason"]
     assert sandbox.runs[0][0].argv == ("make", "test")
+
+
+def test_a_command_that_succeeds_whatever_its_tests_say_is_tampered(
+    with_workspace: TestClient, sandbox: ScriptedSandbox
+) -> None:
+    sandbox.answer = lambda spec, files: fixed_by_b(replace(spec, overlay={}), files)
+
+    verification = results_of(with_workspace, test_command="make test")["verification"]
+
+    assert (verification["verdict"], verification["tests_passed"]) == ("tampered", None)
+    assert "succeeds although every test has to fail" in verification["reason"]
 
 
 def test_a_known_failing_test_must_be_among_the_mended(client: TestClient, sandbox: ScriptedSandbox) -> None:
@@ -289,3 +401,103 @@ def test_another_judge_can_be_asked(with_workspace: TestClient) -> None:
 
     assert results["judgements"][0]["status"] == "skipped"
     assert results["reasoning_score"] is None
+
+
+# --- how often
+
+
+def reruns_of(sandbox: ScriptedSandbox) -> int:
+    """How often some tests were run on the tree before the fix."""
+    return sum(
+        spec.guest is not None and bool(spec.guest.config.get("only")) and files["till.py"] == b"a\n"
+        for spec, files in sandbox.runs
+    )
+
+
+@pytest.mark.parametrize(("setting", "asked", "made"), [(2, {}, 2), (2, {"reruns": 4}, 4), (2, {"reruns": 0}, 0), (0, {}, 0)])
+def test_the_tests_that_decide_are_run_again_as_often_as_is_asked_for(
+    make_client: Callable[..., TestClient], sandbox: ScriptedSandbox, setting: int, asked: dict[str, int], made: int
+) -> None:
+    client = make_client(reruns=setting)
+    client.post("/traces", json=a_session(events=[FIX]))
+    client.put("/traces/t-1/artifacts/workspace", content=a_tar(BUGGY), headers={"Content-Type": "application/gzip"})
+    sandbox.answer = fixed_by_b
+
+    verification = results_of(client, **asked)["verification"]
+
+    assert verification["verdict"] == "fixed"
+    assert reruns_of(sandbox) == made
+    assert (verification["reruns"] or {"before": 0})["before"] == made
+
+
+def test_a_slow_suite_is_run_again_as_often_as_there_is_time_for(
+    make_client: Callable[..., TestClient], sandbox: ScriptedSandbox
+) -> None:
+    client = make_client(rerun_budget_s=40)
+    client.post("/traces", json=a_session(events=[FIX]))
+    client.put("/traces/t-1/artifacts/workspace", content=a_tar(BUGGY), headers={"Content-Type": "application/gzip"})
+    sandbox.answer = ScriptedSuite(outcomes_by_b, duration_s=15)
+
+    assert results_of(client)["verification"]["reruns"] == {"wanted": 7, "before": 2, "after": 2}
+
+
+# --- as events
+
+
+def events_of(answer: Any) -> list[tuple[str, Any]]:
+    """Kind and data of each server-sent event."""
+    found = []
+    for block in answer.text.split("\n\n")[:-1]:
+        fields = [line.partition(": ")[::2] for line in block.split("\n")]
+        kind = next(value for name, value in fields if name == "event")
+        found.append((kind, json.loads("\n".join(value for name, value in fields if name == "data"))))
+    return found
+
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+def test_a_finalize_can_tell_its_stages_and_its_result_as_they_come(
+    with_workspace: TestClient, sandbox: ScriptedSandbox
+) -> None:
+    sandbox.answer = fixed_by_b
+
+    answer = with_workspace.post("/traces/t-1/finalize", headers=STREAM)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    (first, job), *stages, (last, document) = events_of(answer)
+    assert (first, job) == ("job", {"job_id": "qa-t-1", "trace_id": "t-1"})
+    assert {kind for kind, _ in stages} == {"stage"}
+    assert [data["stage"] for _, data in stages[-2:]] == ["replay of the session", "judgement"]
+    assert last == "result"
+    assert document == with_workspace.get("/traces/t-1").json()
+
+
+def test_a_finalize_that_breaks_off_ends_with_a_problem(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
+    def crash(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
+        raise RuntimeError("as if the process had ended here")
+
+    sandbox.answer = crash
+
+    answer = with_workspace.post("/traces/t-1/finalize", headers=STREAM)
+
+    assert events_of(answer)[-1] == ("problem", {"job_id": "qa-t-1", "status": "failed"})
+
+
+def test_what_cannot_be_finalized_is_refused_before_any_event(client: TestClient) -> None:
+    is_problem(client.post("/traces/absent/finalize", headers=STREAM), 404)
+    is_problem(client.post("/traces/absent/finalize", headers=STREAM, json={"judge": "oracle"}), 422)
+    is_problem(client.post("/traces/absent/finalize", headers=STREAM | {"Authorization": "Bearer wrong"}), 401)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/json, text/event-stream", ""])
+def test_events_are_for_those_who_prefer_them(with_workspace: TestClient, accept: str) -> None:
+    answer = with_workspace.post("/traces/t-1/finalize", headers={"Accept": accept})
+
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("reruns", [-1, 101, "many", 1.5])
+def test_a_number_of_reruns_that_there_cannot_be_is_refused(with_workspace: TestClient, reruns: object) -> None:
+    is_problem(with_workspace.post("/traces/t-1/finalize", json={"reruns": reruns}), 422)

@@ -154,7 +154,7 @@ def test_a_length_that_is_none_is_4xx(client: TestClient, length: str) -> None:
     is_problem(response, response.status_code)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"reruns": 3}', b'{"judge": "oracle"}', b'{"judge": 1}'])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"reruns": "3x"}', b'{"judge": "oracle"}', b'{"judge": 1}'])
 def test_a_finalize_that_asks_for_nonsense_changes_nothing(client: TestClient, body: bytes) -> None:
     client.post("/traces", json=a_session())
 

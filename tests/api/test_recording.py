@@ -16,7 +16,7 @@ from app.qa.base import RunResult, RunSpec
 from app.services.artifacts import Upload
 from app.settings import Settings
 from tests.api.test_documents import is_problem
-from tests.api.test_finalize import fixed_by_b
+from tests.api.test_finalize import BUGGY, fixed_by_b
 from tests.builders import a_tar
 from tests.conftest import a_server
 from tests.fakes import ScriptedSandbox
@@ -99,7 +99,7 @@ def final(recorder: Recorder) -> dict[str, Any]:
 def test_a_session_goes_in_in_chunks_and_comes_out_judged(client: TestClient, sandbox: ScriptedSandbox) -> None:
     sandbox.answer = fixed_by_b
     recorder = Recorder(client, test_command="python -m pytest -q", known_failing_tests=["tests/test_till.py::test_total"])
-    workspace = base64.b64encode(a_tar({"till.py": "a\n", "tests/test_till.py": "x\n"})).decode()
+    workspace = base64.b64encode(a_tar(BUGGY)).decode()
     first = recorder.send(
         "c-1", 1, NOTE, EDIT, artifacts={"start": {"type": "workspace_snapshot", "content": workspace, "encoding": "base64"}}
     )
@@ -303,7 +303,7 @@ def test_a_finalize_that_a_crash_interrupted_is_picked_up_at_the_next_start(
     def crash(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
         raise RuntimeError("as if the process had ended here")
 
-    workspace = base64.b64encode(a_tar({"till.py": "a\n", "tests/test_till.py": "x\n"})).decode()
+    workspace = base64.b64encode(a_tar(BUGGY)).decode()
     sandbox.answer = crash
     with a_server(settings, sandbox) as client:
         recorder = Recorder(client, test_command="pytest")

@@ -252,6 +252,19 @@ def test_concurrent_appends_lose_nothing(store: TraceStore) -> None:
     assert {content for content, _ in read} == {str(number) for number in range(200)}
 
 
+def test_what_is_written_counts_at_once_and_is_kept_when_the_last_of_it_is_synced(store: TraceStore) -> None:
+    created(store)
+
+    first = store.write("t-1", accepting(a_thought("1")))
+    second = store.write("t-1", accepting(a_thought("2")))
+
+    assert store.head("t-1").num_events == 2
+    assert first.journal is second.journal
+    assert first.end <= second.end
+    second.sync()
+    assert contents(store) == [("1", 1), ("2", 2)]
+
+
 def test_updates_between_appends_lose_nothing(store: TraceStore) -> None:
     created(store)
 

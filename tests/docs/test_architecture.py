@@ -10,7 +10,10 @@ import pytest
 from app.cli import check
 from app.cli.main import _COMMANDS, _EXIT_CODES
 from app.dispatch.base import Dispatcher
-from app.qa.base import Judge, Sandbox, Tree
+from app.qa.base import Judge, Sandbox, SandboxSession, Tree
+from app.qa.frameworks.base import Framework
+from app.qa.replay_runs import SuiteRunner
+from app.qa.run_cache import RunCache
 from app.rules.seal import Signer
 from app.storage.base import ArtifactStore, TraceStore
 from app.storage.index import TraceIndex, TraceInventory
@@ -19,7 +22,21 @@ from tests.docs.markdown import read, rows, section
 from tests.e2e.server import ROOT
 
 PAGE = read("docs/architecture.md")
-INTERFACES = (TraceStore, ArtifactStore, TraceIndex, TraceInventory, Dispatcher, Signer, Tree, Sandbox, Judge)
+INTERFACES = (
+    TraceStore,
+    ArtifactStore,
+    TraceIndex,
+    TraceInventory,
+    Dispatcher,
+    Signer,
+    Tree,
+    Sandbox,
+    SandboxSession,
+    Framework,
+    RunCache,
+    SuiteRunner,
+    Judge,
+)
 
 
 @pytest.mark.parametrize("interface", INTERFACES, ids=lambda interface: interface.__name__)

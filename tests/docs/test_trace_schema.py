@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.api.schemas import FinalizeRequest
-from app.models import events, qa, recording, trace
+from app.models import events, qa, recording, replay, trace
 from app.models.base import NotForClients, ServerOwned
 from app.rules.recording import TYPE_OF
 from tests.docs.markdown import headings, read, rows, section
@@ -36,6 +36,7 @@ SENT: dict[str, type[BaseModel]] = {
     "reasoning_step": events.ReasoningStepData,
     "append": trace.NewEvents,
     "finalize": FinalizeRequest,
+    "replay request": replay.ReplayRequest,
 }
 WRITTEN: dict[str, type[BaseModel]] = {
     "artifacts": trace.ArtifactRef,
@@ -43,8 +44,18 @@ WRITTEN: dict[str, type[BaseModel]] = {
     "qa_results": qa.QAResults,
     "verification": qa.Verification,
     "verification.before and verification.after": qa.TestRun,
+    "verification.suspicions": qa.Suspicion,
+    "verification.reruns": qa.Reruns,
+    "verification.flaky": qa.FlakyTest,
+    "verification.disguise": qa.DisguiseCheck,
     "verification.image": qa.ImageRef,
     "verification.limits": qa.Limits,
+    "replay": replay.Replay,
+    "replay.counts": replay.ClaimCounts,
+    "replay.edits": replay.ReplayedEdit,
+    "replay.ends": replay.EndComparison,
+    "claims": replay.Claim,
+    "claims.evidence": replay.Check,
     "judgements": qa.Judgement,
     "judgements.rubric": qa.RubricRef,
     "judgements.judge": qa.JudgeIdentity,
@@ -116,7 +127,7 @@ def test_every_table_is_compared() -> None:
 def test_no_model_is_forgotten() -> None:
     models = {
         value
-        for module in (trace, events, qa)
+        for module in (trace, events, qa, replay)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__ and name[0] != "_"
     }
@@ -125,6 +136,7 @@ def test_no_model_is_forgotten() -> None:
         trace.TraceStart: trace.NewTrace,
         trace.Repo: trace.NewRepo,
         events.EventData: events.FileOpenData,
+        replay.ReplayResult: replay.Replay,
     }
     envelopes = {value for value in models if "event_type" in value.model_fields}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from app.models.qa import RunOutcome, TestOutcome, Verdict
+from app.models.qa import RunOutcome, SuspicionKind, TestOutcome, Verdict
 from tests.docs.markdown import read, rows, section
 
 PAGE = read("docs/reference/verdicts.md")
@@ -27,3 +27,7 @@ def test_the_reference_names_the_outcomes_of_runs_and_tests() -> None:
 
     assert words(outcomes) == set(get_args(RunOutcome))
     assert all(f"`{outcome}`" in outcomes for outcome in get_args(TestOutcome))
+
+
+def test_the_reference_names_the_kinds_of_suspicions() -> None:
+    assert words(section(PAGE, "Suspicions")) == set(get_args(SuspicionKind))

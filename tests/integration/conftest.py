@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,16 +14,27 @@ from app.qa.sandbox.docker_sandbox import DockerSandbox
 from app.qa.sandbox.engine import Engine
 from app.qa.sandbox.profile import DEFAULT_IMAGE, SandboxProfile
 from tests.integration.sandbox_runs import MIB, containers_of
+from tests.integration.wire import Wire
 
 
 @pytest.fixture(scope="session")
 def runner_image() -> str:
     """The name of an image that the container engine has: ``RUNNER_IMAGE``, or the default one."""
-    image = os.environ.get("RUNNER_IMAGE", DEFAULT_IMAGE)
+    return an_image_that_is_here(os.environ.get("RUNNER_IMAGE", DEFAULT_IMAGE))
+
+
+@pytest.fixture(scope="session")
+def node_image() -> str:
+    """The name of an image with Node.js that the container engine has: ``RUNNER_NODE_IMAGE``, or what ``make nodeimage``
+    makes."""
+    return an_image_that_is_here(os.environ.get("RUNNER_NODE_IMAGE", "pr-telemetry-runner-node:1"))
+
+
+def an_image_that_is_here(image: str) -> str:
     state = DockerSandbox(SandboxProfile(owner="tests", image=image)).state()
     if not state.ready:
         absent = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        absent(f"needs a container engine with the runner image: {state.reason}")
+        absent(f"needs a container engine with the image {image}: {state.reason}")
     return image
 
 
@@ -51,3 +64,15 @@ def sandbox(profile: SandboxProfile, engine: Engine) -> Iterator[DockerSandbox]:
     yield DockerSandbox(profile)
 
     assert containers_of(engine, profile) == []
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A way to the real engine that can be cut."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        pytest.skip("needs an engine on a local socket, to stand between")
+    with tempfile.TemporaryDirectory() as folder:
+        wire = Wire(Path(folder) / "engine", host.removeprefix("unix://"))
+        yield wire
+        wire.cut()

@@ -53,6 +53,14 @@ def test_result_files_come_back(sandbox: DockerSandbox) -> None:
     assert result.files == {"/tmp/report.xml": b"<x/>\n", "/work/out/b.bin": b"a\0b"}
 
 
+def test_result_files_come_back_by_pattern(sandbox: DockerSandbox) -> None:
+    script = "mkdir -p a/out b/out; echo 1 > a/out/TEST-1.xml; echo 2 > b/out/TEST-2.xml; echo 3 > b/out/3.xml; ln -s /etc c"
+
+    result = shell(sandbox, script, result_files=("/work/*/out/TEST-*.xml", "/work/*/pass*"))
+
+    assert result.files == {"/work/a/out/TEST-1.xml": b"1\n", "/work/b/out/TEST-2.xml": b"2\n"}
+
+
 def test_a_result_file_that_is_too_large_does_not_come_back(profile: SandboxProfile) -> None:
     sandbox = DockerSandbox(replace(profile, result_file_bytes=1000))
 

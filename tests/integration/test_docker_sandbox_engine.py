@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +19,7 @@ from app.qa.sandbox.docker_sandbox import DockerSandbox
 from app.qa.sandbox.engine import Engine
 from app.qa.sandbox.profile import DEADLINE_LABEL, LABEL, OWNER_LABEL, SandboxProfile
 from tests.integration.sandbox_runs import MIB, FileTree, containers_of, shell, starts
+from tests.integration.wire import Wire
 
 pytestmark = pytest.mark.docker
 
@@ -60,62 +56,6 @@ def test_the_image_has_a_digest(sandbox: DockerSandbox, runner_image: str) -> No
 
     assert image.name == runner_image
     assert (image.digest or "").startswith("sha256:")
-
-
-class Wire:
-    """A way to the real engine that can be cut, as if the engine had died."""
-
-    def __init__(self, path: Path, real: str) -> None:
-        self.host = f"unix://{path}"
-        self._real = real
-        self._ends: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._spawn(self._accept)
-
-    def cut(self) -> None:
-        """End every connection, and take no new one."""
-        for end in (self._listener, *self._ends):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        for end in (self._listener, *self._ends):
-            end.close()
-
-    def _spawn(self, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                self._ends += [near, far]
-                far.connect(self._real)
-                self._spawn(self._pump, near, far)
-                self._spawn(self._pump, far, near)
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not host.startswith("unix://"):
-        pytest.skip("needs an engine on a local socket, to stand between")
-    with tempfile.TemporaryDirectory() as folder:
-        wire = Wire(Path(folder) / "engine", host.removeprefix("unix://"))
-        yield wire
-        wire.cut()
 
 
 def test_an_engine_that_dies_during_a_run_is_no_failed_run(profile: SandboxProfile, engine: Engine, wire: Wire) -> None:

@@ -14,9 +14,11 @@ from pydantic import SecretStr
 from app.api.app import create_app
 from app.cli.demo import SAMPLE_REPO, SESSIONS, pack_workspace
 from app.qa.sandbox.engine import Engine
+from app.qa.sandbox.profile import SandboxProfile
 from app.settings import Settings
 from tests.builders import a_repo, a_session, a_tar, an_edit
 from tests.conftest import AUTH, TOKEN
+from tests.integration.sandbox_runs import containers_of, starts
 
 pytestmark = pytest.mark.docker
 GZIP = {"Content-Type": "application/gzip"}
@@ -256,3 +258,20 @@ def test_an_image_that_is_missing_is_said(serve: ServerFactory) -> None:
 
     assert verification["verdict"] == "inconclusive"
     assert "pr-telemetry-no-such-image:0" in verification["reason"]
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_server_starts_containers_ahead_and_takes_them_along_when_it_ends(
+    runner_image: str, tmp_path: Path, profile: SandboxProfile, engine: Engine, ahead: int
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/owner").write_text(profile.owner)
+    settings = Settings(
+        api_token=SecretStr(TOKEN), data_dir=tmp_path / "data", judge="off", runner_image=runner_image, warm_sandboxes=ahead
+    )
+    with starts(profile) as started, TestClient(create_app(settings), headers=AUTH, base_url="http://localhost"):
+        for _ in range(ahead):
+            next(started)
+
+        assert len(containers_of(engine, profile)) == ahead
+    assert containers_of(engine, profile) == []

@@ -1,7 +1,7 @@
 """Frames to and from the harness, over the stream that the engine attaches to a container.
 
 The engine delivers the container's two streams in pieces, each with a head of eight bytes: standard output carries the
-harness's frames (``harness.pack``), standard error what it has to say when it breaks. Every wait here ends at the deadline
+harness's frames (``protocol.pack``), standard error what it has to say when it breaks. Every wait here ends at the deadline
 last set.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from app.qa.sandbox import harness
+from app.qa.guest import protocol
 
 _ENGINE_HEAD = struct.Struct("!BxxxI")
 _STDOUT = 1
@@ -77,7 +77,7 @@ class Channel:
             StreamLostError: nobody takes it.
             DeadlinePassedError: nobody took it in time.
         """
-        self._outgoing += harness.pack(tag, payload)
+        self._outgoing += protocol.pack(tag, payload)
         if len(self._outgoing) >= _BATCH_BYTES:
             self.flush()
 
@@ -95,7 +95,7 @@ class Channel:
             StreamLostError: the stream has ended before or within it.
             DeadlinePassedError: it is not here in time.
         """
-        tag, length = harness.unpack_head(self._exactly(harness.HEAD_BYTES))
+        tag, length = protocol.unpack_head(self._exactly(protocol.HEAD_BYTES))
         limit = limits.get(tag)
         if limit is None:
             raise ProtocolBrokenError(f"{tag!r} is no answer that could come here")

@@ -1,28 +1,21 @@
-"""The sandbox on a Docker engine: one fresh container per run, gone when the run is over."""
+"""The sandbox on a Docker engine: containers that nobody else has been in, gone when whoever ran in them is done."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from datetime import timedelta
-from importlib.resources import files
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from app.models.qa import ImageRef, Limits
-from app.qa.base import RunResult, RunSpec, SandboxState
-from app.qa.sandbox.channel import Channel, StreamLostError
-from app.qa.sandbox.conversation import Conversation
+from app.qa.base import RunResult, RunSpec, SandboxSession, SandboxState
 from app.qa.sandbox.engine import Engine, EngineUnavailableError, Leftover
-from app.qa.sandbox.profile import (
-    DEADLINE_LABEL,
-    LABEL,
-    OWNER_LABEL,
-    SandboxProfile,
-    container_options,
-    host_options,
-)
+from app.qa.sandbox.profile import DEADLINE_LABEL, LABEL, OWNER_LABEL, SandboxProfile
+from app.qa.sandbox.session import Container, Session, new_name
+from app.qa.sandbox.slots import Slots
 from app.utils.clock import Clock, utc_now
 
 _log = logging.getLogger(__name__)
@@ -34,27 +27,43 @@ class DockerSandbox:
     It needs no engine to be made: each call looks for the engine anew.
     """
 
-    def __init__(self, profile: SandboxProfile, clock: Clock = utc_now, environment: Mapping[str, str] | None = None) -> None:
-        """``environment`` has DOCKER_HOST and its siblings; the process's own where it is left out."""
+    def __init__(
+        self,
+        profile: SandboxProfile,
+        clock: Clock = utc_now,
+        environment: Mapping[str, str] | None = None,
+        *,
+        max_parallel: int = 2,
+        warm: int = 0,
+        preload: tuple[str, ...] = (),
+    ) -> None:
+        """``environment`` has DOCKER_HOST and its siblings; the process's own where it is left out. ``warm`` containers are
+        started ahead, with the modules ``preload`` imported, as soon as one was used."""
         self._profile = profile
         self._clock = clock
         self._environment = environment
-        self._harness = files("app.qa.sandbox").joinpath("harness.py").read_text(encoding="utf-8")
+        self._slots = Slots(max_parallel)
+        self._warm_count = warm
+        self._preload = preload
+        self._warm: deque[Container] = deque()
         self._live: set[str] = set()
-        self._live_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._janitor = ThreadPoolExecutor(1, thread_name_prefix="sandbox") if warm else None
 
     @property
     def limits(self) -> Limits:
         """The bounds that every run has to keep."""
         return self._profile.limits
 
-    def image(self) -> ImageRef:
-        """The image that runs happen in; without a digest where the engine cannot tell now."""
+    def image(self, name: str | None = None) -> ImageRef:
+        """See ``Sandbox.image``."""
+        name = name or self._profile.image
         try:
             with self._engine() as engine:
-                return ImageRef(name=self._profile.image, digest=engine.image_id(self._profile.image))
+                return ImageRef(name=name, digest=engine.image_id(name))
         except EngineUnavailableError:
-            return ImageRef(name=self._profile.image)
+            return ImageRef(name=name)
 
     def run(self, spec: RunSpec) -> RunResult:
         """Run the command on the tree. Never raises for anything the engine, the image or the command does.
@@ -62,11 +71,20 @@ class DockerSandbox:
         Raises:
             CorruptError: a file of the tree is not as long as it should be.
         """
+        with self.sessions(1) as (session,):
+            return session.run(spec)
+
+    @contextmanager
+    def sessions(self, most: int) -> Iterator[tuple[SandboxSession, ...]]:
+        """See ``Sandbox.sessions``. A session takes its container when it first runs something."""
+        taken = self._slots.take(most)
+        sessions = tuple(Session(self._take, self._discard, self._profile.session_s) for _ in range(taken))
         try:
-            with self._engine() as engine, self._removed_afterwards(engine) as name:
-                return self._run(engine, name, spec)
-        except EngineUnavailableError as error:
-            return RunResult("could_not_run", reason=error.detail)
+            yield sessions
+        finally:
+            for session in sessions:
+                session.close()
+            self._slots.give_back(taken)
 
     def state(self) -> SandboxState:
         """Whether a run would have its chance now."""
@@ -91,60 +109,91 @@ class DockerSandbox:
             _log.warning("Leftover containers could not be swept", extra={"reason": error.detail})
             return 0
 
+    def prepare(self) -> None:
+        """Start containers ahead, behind the caller's back."""
+        if self._janitor is not None and not self._is_closed:
+            # closed in between, it takes nothing more
+            with suppress(RuntimeError):
+                self._janitor.submit(self._refill)
+
+    def close(self) -> None:
+        """Remove the containers that were started ahead. Runs that go on are left alone."""
+        self._is_closed = True
+        if self._janitor is not None:
+            self._janitor.shutdown(wait=True, cancel_futures=False)
+        while self._warm:
+            self._remove(self._warm.popleft())
+
     def _engine(self) -> Engine:
         return Engine(self._profile.engine_timeout_s, self._environment)
 
-    @contextmanager
-    def _removed_afterwards(self, engine: Engine) -> Iterator[str]:
-        """A name for a container, which is gone afterwards whether or not anybody heard of its creation."""
-        name = f"pr-telemetry-{uuid.uuid4().hex}"
-        with self._live_lock:
+    def _take(self, image: str | None) -> Container:
+        """A container that nobody has been in. Those that were started ahead have the sandbox's own image.
+
+        Raises:
+            EngineUnavailableError: the engine cannot start one.
+        """
+        if image not in (None, self._profile.image):
+            return self._start(image)
+        container = self._take_warm()
+        self.prepare()
+        return container or self._start()
+
+    def _take_warm(self) -> Container | None:
+        image_id = self.image().digest if self._warm else None
+        while True:
+            with self._lock:
+                if not self._warm:
+                    return None
+                container = self._warm.popleft()
+            if container.image_id == image_id and container.age_s < self._profile.idle_s:
+                return container
+            self._discard(container)
+
+    def _start(self, image: str | None = None) -> Container:
+        name = new_name()
+        profile = replace(self._profile, image=image or self._profile.image)
+        with self._lock:
             self._live.add(name)
         try:
-            yield name
-        finally:
-            self._remove(engine, name)
-            with self._live_lock:
+            return Container(profile, self._clock, self._engine, name)
+        except BaseException:
+            with self._lock:
                 self._live.discard(name)
+            raise
 
-    def _remove(self, engine: Engine, name: str) -> None:
-        try:
-            engine.remove(name)
-        except EngineUnavailableError as error:
-            # The harness ends by itself now that its stream is closed; a sweep takes the rest
-            _log.warning("A container could not be removed", extra={"container": name, "reason": error.detail})
-
-    def _run(self, engine: Engine, name: str, spec: RunSpec) -> RunResult:
-        limit_s = self._profile.timeout_s
-        timeout_s = limit_s if spec.timeout_s is None else min(spec.timeout_s, limit_s)
-        removable_from = self._clock() + timedelta(seconds=self._profile.lifetime_s(timeout_s))
-        container = container_options(self._profile, self._harness, removable_from)
-        engine.create(name, container, host_options(self._profile))
-        with closing(engine.attach(name)) as attached:
-            engine.start(name)
-            channel = Channel(attached.sock)
-            conversation = Conversation(channel, self._profile, spec, timeout_s)
+    def _refill(self) -> None:
+        while not self._is_closed and len(self._warm) < self._warm_count:
             try:
-                return conversation.hold()
-            except StreamLostError:
-                channel.listen_to_the_end()
-                return self._explain_loss(engine, name, conversation.began, channel.complaint)
+                container = self._start()
+            except EngineUnavailableError as error:
+                _log.info("No container could be started ahead", extra={"reason": error.detail})
+                return
+            if not container.warm_up(self._preload):
+                self._remove(container)
+                return
+            with self._lock:
+                self._warm.append(container)
 
-    def _explain_loss(self, engine: Engine, name: str, began: bool, complaint: str) -> RunResult:
-        ended = engine.wait(name, self._profile.grace_s)
-        if ended is None:
-            return RunResult("could_not_run", reason="the container was removed by somebody else during the run; try again")
-        if ended.oom_killed:
-            reason = f"the run needed more than its {self._profile.memory_bytes} bytes of memory"
-            return RunResult("out_of_memory", reason=reason)
-        facts = f"exit code {ended.exit_code}" + (f", {complaint}" if complaint else "")
-        if not began:
-            reason = f"the harness ended before the command could begin ({facts}): check the image {self._profile.image}"
-            return RunResult("could_not_run", reason=reason)
-        return RunResult("corrupted", reason=f"the container ended without a report ({facts})")
+    def _discard(self, container: Container) -> None:
+        """Remove it, behind the caller's back where there is somebody for that."""
+        if self._janitor is not None and not self._is_closed:
+            try:
+                self._janitor.submit(self._remove, container)
+            except RuntimeError:
+                self._remove(container)
+        else:
+            self._remove(container)
+
+    def _remove(self, container: Container) -> None:
+        try:
+            container.remove()
+        finally:
+            with self._lock:
+                self._live.discard(container.name)
 
     def _is_left_behind(self, found: Leftover) -> bool:
-        with self._live_lock:
+        with self._lock:
             if found.name in self._live:
                 return False
         deadline = found.labels.get(DEADLINE_LABEL, "")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import docker
 import requests
@@ -86,6 +86,10 @@ class Engine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         self._client.close()
 
     def create(self, name: str, container: Mapping[str, Any], host: Mapping[str, Any]) -> None:
@@ -138,6 +142,44 @@ class Engine:
         """The digest of the image's configuration."""
         with self._explained("to show the image", image=image):
             return str(self._client.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]  # docker-stubs
+
+    def image_of(self, name: str) -> str:
+        """The digest of the image that the container was made from."""
+        with self._explained("to show the container"):
+            return str(self._client.inspect_container(name)["Image"])
+
+    def put_files(self, name: str, folder: str, tar: bytes | BinaryIO) -> None:
+        """Unpack an uncompressed archive of ours in a container that has not been started."""
+        with self._explained("to take files"):
+            self._client.put_archive(name, folder, tar)
+
+    def logs(self, name: str) -> str:
+        """What the container has written, at most its last hundred lines."""
+        with self._explained("to show what the container wrote"):
+            return str(self._client.logs(name, tail=100).decode("utf-8", "replace"))
+
+    def commit(self, name: str, repository: str, tag: str, config: Mapping[str, Any]) -> None:
+        """Make an image of what the container has become, with this configuration instead of the container's."""
+        with self._explained("to make an image"):
+            self._client.commit(name, repository, tag, conf=dict(config))
+
+    def images(self, label: str) -> tuple[str, ...]:
+        """The names of all images with the label, the newest first."""
+        with self._explained("to list images"):
+            found = self._client.images(filters={"label": label})
+        ordered = sorted(found, key=lambda image: int(image["Created"]), reverse=True)
+        return tuple(name for image in ordered for name in image.get("RepoTags") or ())
+
+    def remove_image(self, name: str) -> bool:
+        """Remove an image that no container uses. Returns whether it did."""
+        with self._explained("to remove the image"):
+            try:
+                self._client.remove_image(name)
+            except APIError as error:
+                if error.status_code in (requests.codes.conflict, requests.codes.not_found):
+                    return False
+                raise
+        return True
 
     def runtimes(self) -> frozenset[str]:
         """The runtimes that the engine knows."""

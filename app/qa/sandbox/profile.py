@@ -9,7 +9,7 @@ from typing import Any
 from docker.types import LogConfig, Ulimit
 
 from app.models.qa import Limits
-from app.qa.sandbox.harness import WORK
+from app.qa.guest.protocol import WORK
 
 DEFAULT_IMAGE = "pr-telemetry-runner:1"
 HOME = "/home/runner"
@@ -53,6 +53,14 @@ class SandboxProfile:
     output_tail_bytes: int = 768 << 10
     result_file_bytes: int = 16 * _MIB
     """Of each result file; a larger one does not come back."""
+    result_files_bytes: int = 64 * _MIB
+    """Of all result files of a run together."""
+    records_bytes: int = 64 * _MIB
+    """Of what a guest reports."""
+    session_s: float = 7200.0
+    """How long one container may be used."""
+    idle_s: float = 900.0
+    """How long a container that was started ahead may wait to be used."""
     transfer_s: float = 60.0
     """For bringing the tree in, and again for bringing the report out."""
     grace_s: float = 10.0
@@ -72,16 +80,21 @@ class SandboxProfile:
         )
 
     def lifetime_s(self, timeout_s: float) -> float:
-        """How long a container can be needed whose command may take ``timeout_s``."""
+        """How long one run can take whose command may take ``timeout_s``."""
         return 2 * self.transfer_s + timeout_s + self.grace_s + 4 * self.engine_timeout_s
+
+    @property
+    def container_life_s(self) -> float:
+        """How long a container can be there."""
+        return self.idle_s + self.session_s + self.lifetime_s(self.timeout_s)
 
 
 def container_options(profile: SandboxProfile, source: str, removable_from: datetime) -> dict[str, Any]:
     """What the engine is told of the container, but for the bounds of ``host_options``. ``source`` is the harness's text."""
     return {
         "image": profile.image,
-        # -S: no start-up files of the image; -B: nowhere to write bytecode
-        "entrypoint": ["python3", "-I", "-S", "-B", "-c", source],
+        # no -I: it would have the interpreter overlook PYTHONHASHSEED
+        "entrypoint": ["python3", "-s", "-c", source],
         "user": f"{profile.uid}:{profile.gid}",
         "hostname": "sandbox",
         "working_dir": "/",
@@ -134,7 +147,8 @@ def _environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
-        "PYTHONPYCACHEPREFIX": "/tmp/pycache",  # noqa: S108 - in the container
+        # What is imported is the tree, and nothing that an earlier run compiled
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

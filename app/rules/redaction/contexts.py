@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app.rules.redaction.assignments import NAMES_OF_PASSWORDS, NAMES_OF_SECRETS, assigned
-from app.rules.redaction.emails import find_email
+from app.rules.redaction.assignments import AFTER_NAME, NAMES_OF_PASSWORDS, NAMES_OF_SECRETS, assigned
+from app.rules.redaction.emails import AFTER_AT, BEFORE_AT, find_email
 from app.rules.redaction.literals import is_placeholder, looks_issued
 from app.rules.redaction.rule import BOUNDARY, UNPRINTED, Rule, by_pairs, by_pattern
 
@@ -18,6 +18,9 @@ _PAIR = (
     rf"(?P<secret>[^{UNPRINTED};\"',\\\[\]]{{1,4096}})"
     r"\"?(?:;[ \t]?|(?=[\s\"'\\]|$))"
 )
+
+_FIND_PASSWORD = assigned("password", NAMES_OF_PASSWORDS, password=True)
+_FIND_SECRET = assigned("secret", NAMES_OF_SECRETS, password=False)
 
 
 def _is_issued(match: re.Match[str]) -> bool:
@@ -105,7 +108,7 @@ CONTEXT_RULES: tuple[Rule, ...] = (
         "cookie",
         "",
         "",
-        ("sess",),
+        ("sessid=", "sessionid=", "session-id:"),
         by_pattern(
             "cookie",
             r"(?:(?:session|sess)id=|(?<=x-)session-id:[ \t]?)(?P<secret>[A-Za-z0-9%._~+/-]{16,512})",
@@ -118,19 +121,23 @@ CONTEXT_RULES: tuple[Rule, ...] = (
         "password",
         "Literal passwords behind their name",
         'password = "…"  DB_PASS=…  --password …',
-        ("pass", "pwd"),
-        assigned("password", NAMES_OF_PASSWORDS, password=True),
+        ("password", "passwd", "passphrase", "pwd"),
+        _FIND_PASSWORD,
         folded=True,
+        after=AFTER_NAME,
     ),
+    Rule("password", "", "", ("pass",), _FIND_PASSWORD, folded=True, before="_-", after=AFTER_NAME),
     Rule(
         "secret",
         "Literal secrets, tokens and API keys behind their name",
         'api_key: …  TOKEN=…  secret="…"',
-        ("secret", "token", "key"),
-        assigned("secret", NAMES_OF_SECRETS, password=False),
+        ("secret", "token"),
+        _FIND_SECRET,
         folded=True,
+        after=AFTER_NAME,
     ),
-    Rule("email", "E-mail addresses of people", "someone@host", ("@",), find_email),
+    Rule("secret", "", "", ("key",), _FIND_SECRET, folded=True, before="_-ist", after=AFTER_NAME),
+    Rule("email", "E-mail addresses of people", "someone@host", ("@",), find_email, before=BEFORE_AT, after=AFTER_AT),
     Rule(
         "user_path",
         "User names in paths of home directories (off unless asked for)",

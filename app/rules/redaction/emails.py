@@ -7,7 +7,8 @@ import re
 from app.rules.redaction.rule import Found, Span
 
 KIND = "email"
-_LOCAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
+AFTER_AT = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+BEFORE_AT = AFTER_AT + "._%+-"
 _LONGEST_LOCAL = 64
 _LONGEST_CONTEXT = 256
 _DOMAIN = re.compile(
@@ -38,10 +39,10 @@ _REMOTE = re.compile(r":(?:[A-Za-z0-9._~/-]|\[REDACTED:[a-z_]+\])*(?:/|\.git)")
 def find_email(text: str, place: int) -> Found | None:
     """The address whose ``@`` stands at ``place``."""
     domain = _DOMAIN.match(text, place)
-    if domain is None:
+    if domain is None or not _is_a_host(domain):
         return None
     start = _local_start(text, place)
-    if start == place or not _is_a_person(text[start:place], domain):
+    if start == place or text[start:place].lower() in _NOBODY:
         return None
     if _AUTHORITY.search(text[max(0, start - _LONGEST_CONTEXT) : start]) or _REMOTE.match(text, domain.end()):
         return None
@@ -51,17 +52,18 @@ def find_email(text: str, place: int) -> Found | None:
 def _local_start(text: str, place: int) -> int:
     """Where the name before ``@`` begins. A sign of a diff line or an escaped line break is not part of it."""
     window = text[max(0, place - _LONGEST_LOCAL) : place]
-    local = window[len(window.rstrip(_LOCAL)) :]
+    local = window[len(window.rstrip(BEFORE_AT)) :]
     start = place - len(local)
     if start and text[start - 1] == "\\" and local[:1] in ("n", "r", "t") and len(local) > 1:
         start += 1
     return place - len(text[start:place].lstrip("._%+-"))
 
 
-def _is_a_person(local: str, domain: re.Match[str]) -> bool:
+def _is_a_host(domain: re.Match[str]) -> bool:
+    """People may have addresses there."""
     host, top = domain[1].lower(), domain[2]
-    if _TOP.fullmatch(top.lower()) is None:
+    if _MADE_UP.match(host) or _TOP.fullmatch(top.lower()) is None:
         return False
     if not (top.islower() or (top.isupper() and domain[1].upper() == domain[1])):
         return False
-    return local.lower() not in _NOBODY and "noreply" not in host and not _MADE_UP.match(host) and not _VERSION.match(host)
+    return "noreply" not in host and not _VERSION.match(host)

@@ -7,8 +7,9 @@ What needs no change is returned as the same object.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import JsonValue
@@ -17,6 +18,7 @@ from app.models.events import CodeEdit, CodeEditData, Event, EventData
 from app.models.trace import Environment, NewTrace, Repo, Session, Task, Trace, TraceStart
 from app.rules.redaction.policy import RedactionPolicy
 from app.rules.redaction.redact import marker, redact_text
+from app.rules.redaction.screening import find_suspects
 
 _FOUND_BY = frozenset({"file_path", "sha", "parent_sha", "hash_before", "hash_after", "stdout_ref", "stderr_ref", "report_ref"})
 _HASHED = ("diff", "snapshot_after")
@@ -25,6 +27,23 @@ _LONGEST_SHORT_TEXT = 512
 """A field of type ``ShortText`` holds no more, so a marker may not make it longer."""
 
 AnyTrace = TypeVar("AnyTrace", TraceStart, NewTrace, Trace)
+
+
+def redact_events(events: Sequence[Event], policy: RedactionPolicy) -> tuple[tuple[Event, ...], Counter[str]]:
+    """What ``redact_event`` makes of each event, and the counts of all: their texts are searched in one go."""
+    counts: Counter[str] = Counter()
+    if not policy.kinds:
+        return tuple(events), counts
+    texts: list[str] = []
+    ends: list[int] = []
+    for event in events:
+        _gather_fields(event.data, texts)
+        ends.append(len(texts))
+    redacted = list(events)
+    for index in {bisect_right(ends, suspect) for suspect in find_suspects(texts, policy.rules)}:
+        redacted[index], found = redact_event(events[index], policy)
+        counts += found
+    return tuple(redacted), counts
 
 
 def redact_event(event: Event, policy: RedactionPolicy) -> tuple[Event, Counter[str]]:
@@ -47,14 +66,10 @@ def redact_event(event: Event, policy: RedactionPolicy) -> tuple[Event, Counter[
 def redact_new_trace(trace: NewTrace, policy: RedactionPolicy) -> tuple[NewTrace, Counter[str]]:
     """A whole new trace: its own fields and its events."""
     trace, counts = redact_trace_fields(trace, policy)
-    events = []
-    for event in trace.events:
-        redacted, found = redact_event(event, policy)
-        events.append(redacted)
-        counts += found
+    events, found = redact_events(trace.events, policy)
     if any(new is not old for new, old in zip(events, trace.events, strict=True)):
-        trace = trace.model_copy(update={"events": tuple(events)})
-    return trace, counts
+        trace = trace.model_copy(update={"events": events})
+    return trace, counts + found
 
 
 def redact_trace_fields(trace: AnyTrace, policy: RedactionPolicy) -> tuple[AnyTrace, Counter[str]]:
@@ -126,12 +141,46 @@ class _Redactor:
         return new
 
     def _kind_by_name(self, key: str, value: str) -> str | None:
-        for written in (f'{key}="{value}"', f"{key}: {value}"):
+        for written in _written(key, value):
             start = len(written) - len(value) - written.endswith('"')
             redacted = redact_text(written, self._rules)
             if len(redacted.findings) == 1 and redacted.findings[0].start <= start:
                 return redacted.findings[0].kind
         return None
+
+
+def _written(key: str, value: str) -> tuple[str, str]:
+    """The key and its value as a file of settings would have them."""
+    return f'{key}="{value}"', f"{key}: {value}"
+
+
+def _gather_fields(model: Any, texts: list[str]) -> None:
+    """Every text of a model that ``_Redactor.fields`` looks at."""
+    values = model.__dict__
+    for name in model.model_fields_set:
+        if name in _FOUND_BY:
+            continue
+        value = values[name]
+        if type(value) is str:
+            texts.append(value)
+        elif value is not None:
+            _gather(value, texts)
+
+
+def _gather(value: Any, texts: list[str]) -> None:
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            texts.append(key)
+            _gather(item, texts)
+            if isinstance(item, str) and len(item) <= _LONGEST_NAMED_VALUE:
+                texts.extend(_written(key, item))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            _gather(item, texts)
+    elif hasattr(value, "model_fields_set"):
+        _gather_fields(value, texts)
 
 
 _SHORT_TEXTS = frozenset({"url", "branch", "name", "title", "language", "framework", "os", "ide_version", "python_version",

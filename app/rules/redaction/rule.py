@@ -58,6 +58,10 @@ class Rule:
     """The literals are found in any case."""
     in_long_run: bool = False
     """The literal is part of ``LONG_RUN`` or more letters, digits, ``_`` and ``-`` in a row."""
+    before: str = ""
+    """One of these stands before the literal wherever something is found; lower case where ``folded``. Empty: not known."""
+    after: str = ""
+    """As ``before``, for the character after the literal."""
 
 
 LONG_RUN = 20

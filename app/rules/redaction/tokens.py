@@ -13,6 +13,8 @@ _DATADOG = r"(?:(?<=dd[_-]ap[ip][_-])|(?<=ddap[ip])|(?<=datadog[_-]ap[ip][_-])|(
 _TWILIO = r"(?:(?<=twilio[_-]auth[_-])|(?<=twilio[_-])|(?<=twilioauth)|(?<=twilio))"
 _IS = r"""(?:\\{0,3}["'`]\]?)?[ \t]{0,16}(?:=>|:=|=|:)[ \t]{0,16}(?:\\{0,3}["'`])?"""
 """Between a name and its value."""
+_AFTER_NAME = "\\\"'` \t=:"
+"""With what ``_IS`` may begin."""
 
 
 def _token(kind: str, summary: str, example: str, literals: tuple[str, ...], shape: str, *, lead: int = 0) -> Rule:
@@ -55,6 +57,7 @@ TOKEN_RULES: tuple[Rule, ...] = (
             accept=_is_no_sample,
         ),
         folded=True,
+        after="_ -ak",
     ),
     _token("gcp_api_key", "Google API keys", "AIza…", ("AIza",), r"AIza[A-Za-z0-9_-]{35}"),
     _token("google_oauth_secret", "Google OAuth client secrets", "GOCSPX-…", ("GOCSPX-",), r"GOCSPX-[A-Za-z0-9_-]{28}"),
@@ -69,6 +72,8 @@ TOKEN_RULES: tuple[Rule, ...] = (
             flags=re.IGNORECASE,
         ),
         folded=True,
+        before="ts",
+        after=_AFTER_NAME,
     ),
     Rule(
         "azure_sas",
@@ -185,6 +190,7 @@ TOKEN_RULES: tuple[Rule, ...] = (
             accept=_is_no_sample,
         ),
         folded=True,
+        after=_AFTER_NAME,
     ),
     _token(
         "digitalocean_token",
@@ -205,6 +211,8 @@ TOKEN_RULES: tuple[Rule, ...] = (
             accept=_is_no_sample,
         ),
         folded=True,
+        before="_-ip",
+        after=_AFTER_NAME,
     ),
     _token("vault_token", "HashiCorp Vault tokens", "hvs.… hvb.…", ("hvs.", "hvb."), r"hv[sb]\.[A-Za-z0-9_-]{24,300}"),
     _token("databricks_token", "Databricks access tokens", "dapi…", ("dapi",), r"dapi[0-9a-f]{32}(?:-[0-9])?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from starlette.testclient import TestClient
 
 from app.api.connections import GuardedProtocol
 from app.cli import serve
+from app.models.trace import NewEvents
 from app.settings import Settings
-from benchmarks.references import REFERENCES, bare_validate, uvicorn_options
+from benchmarks.references import REFERENCES, uvicorn_options
 from benchmarks.sessions import Sessions, chunk_body, trace_body
 
 
@@ -28,21 +30,38 @@ def test_references_have_the_options_of_the_server(tmp_path: Path, monkeypatch: 
     assert theirs == seen
 
 
-def test_bare_validate_refuses_what_is_no_event(tmp_path: Path) -> None:
-    client = TestClient(bare_validate(tmp_path))
+def test_what_validates_from_bytes_refuses_what_is_no_event(tmp_path: Path) -> None:
+    client = TestClient(REFERENCES["bare-validate-bytes"](tmp_path))
 
     with pytest.raises(ValueError, match="event_type"):
         client.post("/traces/t-1/events", content=b'{"events":[{"event_type":"nothing"}]}')
 
 
-def test_bare_validate_answers_as_the_server_does(tmp_path: Path) -> None:
-    client = TestClient(bare_validate(tmp_path))
+def test_what_fastapi_validates_by_itself_refuses_what_is_no_event(tmp_path: Path) -> None:
+    client = TestClient(REFERENCES["bare-validate"](tmp_path))
+
+    answer = client.post("/traces/t-1/events", json={"events": [{"event_type": "nothing"}]})
+
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("name", ["bare-validate", "bare-validate-bytes"])
+def test_references_answer_as_the_server_does(name: str, tmp_path: Path) -> None:
+    client = TestClient(REFERENCES[name](tmp_path), headers={"Content-Type": "application/json"})
 
     appended = client.post("/traces/t-1/events", content=chunk_body(Sessions(), 3).content)
     created = client.post("/traces", content=trace_body(Sessions(), 2).content)
 
     assert appended.json() == {"trace_id": "t-1", "appended_events": 3}
     assert (created.status_code, created.json()["status"]) == (201, "stored")
+    assert "location" in created.headers
+
+
+def test_the_models_of_the_application_stay_strict(tmp_path: Path) -> None:
+    REFERENCES["bare-validate"](tmp_path)
+
+    assert sys.modules["app.models.trace"].__dict__["NewEvents"] is NewEvents
+    assert NewEvents.model_config["strict"] is True
 
 
 @pytest.mark.parametrize("name", ["bare-fsync", "bare-group"])

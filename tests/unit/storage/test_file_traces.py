@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.errors import CorruptError, SettingsError, StorageFullError, UnavailableError
-from app.storage.base import Receipt, Record
+from app.storage.base import Receipt, Record, TraceHead, WouldWaitError
 from app.storage.file_artifacts import FileArtifactStore
 from app.storage.file_traces import FileTraceStore
 from app.storage.layout import Layout
@@ -197,6 +198,35 @@ def test_a_failed_sync_leaves_nothing_that_was_not_acknowledged(
 
     assert contents(store) == [("kept", 1), ("after", 2)]
     assert contents(FileTraceStore(layout)) == contents(store)
+
+
+def test_what_waits_together_is_synced_together(layout: Layout, store: FileTraceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    created(store)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+
+    written = [store.write("t-1", accepting(a_thought(str(number)))) for number in range(5)]
+    assert layout.journal("t-1").stat().st_size == 0
+    written[-1].sync()
+    written[0].sync()
+
+    assert len(synced) == 1
+    assert contents(FileTraceStore(layout)) == [(str(number), number + 1) for number in range(5)]
+
+
+def test_who_may_not_wait_is_told_when_a_trace_is_not_at_hand(store: FileTraceStore) -> None:
+    created(store)
+    with pytest.raises(WouldWaitError):
+        store.write("t-1", accepting(a_thought("first")), may_wait=False)
+    store.append("t-1", accepting(a_thought("first")))
+
+    def while_held(head: TraceHead) -> None:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(WouldWaitError):
+            pool.submit(store.write, "t-1", accepting(a_thought("third")), may_wait=False).result()
+
+    store.append("t-1", while_held)
+    store.write("t-1", accepting(a_thought("second")), may_wait=False).sync()
+    assert contents(store) == [("first", 1), ("second", 2)]
 
 
 def test_more_traces_than_are_remembered(layout: Layout, store: FileTraceStore) -> None:

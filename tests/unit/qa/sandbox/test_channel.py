@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.qa.sandbox import harness
+from app.qa.guest import protocol
 from app.qa.sandbox.channel import Channel, DeadlinePassedError, ProtocolBrokenError, StreamLostError
 
-LIMITS = {harness.READY: 0, harness.DATA: 10}
+LIMITS = {protocol.READY: 0, protocol.DATA: 10}
 
 
 def piece(data: bytes, stream: int = 1) -> bytes:
@@ -43,18 +43,18 @@ def container() -> Iterator[Container]:
 
 @pytest.mark.parametrize("step", [1, 2, 5, 100])
 def test_frames_are_put_together_from_any_pieces(container: Container, step: int) -> None:
-    frames = harness.pack(harness.DATA, b"hello") + harness.pack(harness.READY)
+    frames = protocol.pack(protocol.DATA, b"hello") + protocol.pack(protocol.READY)
     container.says(b"".join(piece(frames[start : start + step]) for start in range(0, len(frames), step)))
 
-    assert container.channel.receive(LIMITS) == (harness.DATA, b"hello")
-    assert container.channel.receive(LIMITS) == (harness.READY, b"")
+    assert container.channel.receive(LIMITS) == (protocol.DATA, b"hello")
+    assert container.channel.receive(LIMITS) == (protocol.READY, b"")
 
 
 def test_standard_error_is_kept_apart(container: Container) -> None:
-    frame = harness.pack(harness.DATA, b"hello")
+    frame = protocol.pack(protocol.DATA, b"hello")
     container.says(piece(b"Traceback\n", stream=2) + piece(frame[:3]) + piece(b"KeyError: 'a'\n", stream=2) + piece(frame[3:]))
 
-    assert container.channel.receive(LIMITS) == (harness.DATA, b"hello")
+    assert container.channel.receive(LIMITS) == (protocol.DATA, b"hello")
     assert container.channel.complaint == "KeyError: 'a'"
 
 
@@ -70,10 +70,10 @@ def test_a_complaint_after_the_last_frame_is_heard(container: Container) -> None
     "forged",
     [
         b"FAILED tests/test_a.py\n",
-        harness.pack(harness.OUTCOME),
-        harness.pack(harness.READY, b"!"),
-        harness.pack(harness.DATA, b"12345678901"),
-        struct.pack("!cI", harness.DATA, 0xFFFFFFFF),
+        protocol.pack(protocol.OUTCOME),
+        protocol.pack(protocol.READY, b"!"),
+        protocol.pack(protocol.DATA, b"12345678901"),
+        struct.pack("!cI", protocol.DATA, 0xFFFFFFFF),
     ],
 )
 def test_what_does_not_fit_is_not_believed(container: Container, forged: bytes) -> None:
@@ -85,7 +85,7 @@ def test_what_does_not_fit_is_not_believed(container: Container, forged: bytes) 
 
 @pytest.mark.parametrize("cut", [0, 4, 9, 15])
 def test_a_stream_that_ends_within_a_frame_is_lost(container: Container, cut: int) -> None:
-    container.says(piece(harness.pack(harness.DATA, b"hello"))[:cut])
+    container.says(piece(protocol.pack(protocol.DATA, b"hello"))[:cut])
 
     with pytest.raises(StreamLostError):
         container.channel.receive(LIMITS)
@@ -102,20 +102,20 @@ def test_sending_ends_at_the_deadline_when_nobody_reads(container: Container) ->
     container.channel.allow(0.05)
 
     with pytest.raises(DeadlinePassedError):
-        container.channel.put(harness.DATA, bytes(64 << 20))
+        container.channel.put(protocol.DATA, bytes(64 << 20))
 
 
 def test_sending_to_nobody_is_a_lost_stream(container: Container) -> None:
     container.engine_end.close()
-    container.channel.put(harness.END)
+    container.channel.put(protocol.END)
 
     with pytest.raises(StreamLostError):
         container.channel.flush()
 
 
 def test_frames_go_out_in_order_once_flushed(container: Container) -> None:
-    container.channel.put(harness.FILE, b"{}")
-    container.channel.put(harness.END)
+    container.channel.put(protocol.FILE, b"{}")
+    container.channel.put(protocol.END)
     container.channel.flush()
 
-    assert container.engine_end.recv(100) == harness.pack(harness.FILE, b"{}") + harness.pack(harness.END)
+    assert container.engine_end.recv(100) == protocol.pack(protocol.FILE, b"{}") + protocol.pack(protocol.END)

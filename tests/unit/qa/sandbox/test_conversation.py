@@ -12,15 +12,22 @@ import pytest
 
 from app.errors import CorruptError
 from app.qa.base import RunResult, RunSpec, TreeFile
-from app.qa.sandbox import harness
+from app.qa.guest import protocol
 from app.qa.sandbox.channel import Channel, ProtocolBrokenError, StreamLostError
 from app.qa.sandbox.conversation import Conversation, parse_outcome
 from app.qa.sandbox.profile import SandboxProfile
 
 PROFILE = SandboxProfile(owner="test", result_file_bytes=10, output_head_bytes=10, output_tail_bytes=10)
-UNPACKED = harness.pack(harness.UNPACKED)
-READY = harness.pack(harness.READY)
-OUTCOME: dict[str, Any] = {"exit_code": 0, "oom_kills": 0, "duration_s": 0.5, "output_bytes": 5}
+UNPACKED = protocol.pack(protocol.UNPACKED)
+READY = protocol.pack(protocol.READY)
+OUTCOME: dict[str, Any] = {
+    "exit_code": 0,
+    "oom_kills": 0,
+    "duration_s": 0.5,
+    "output_bytes": 5,
+    "records_bytes": 0,
+    "files_left_out": 0,
+}
 
 Report = Callable[[str], bytes]
 """From the nonce to the report's frames."""
@@ -41,8 +48,8 @@ class Peer:
 
     def sendall(self, data: bytes, /) -> None:
         self.sent += data
-        if data.startswith(harness.NONCE) and self._report is not None:
-            self._incoming += as_piece(self._report(data[harness.HEAD_BYTES :].decode()))
+        if data.startswith(protocol.NONCE) and self._report is not None:
+            self._incoming += as_piece(self._report(data[protocol.HEAD_BYTES :].decode()))
 
     def recv(self, size: int, /) -> bytes:
         if not self._incoming and self._hangs:
@@ -68,11 +75,11 @@ def as_piece(data: bytes) -> bytes:
 
 
 def a_report(nonce: str, *files: tuple[str, bytes], end: str | None = None, **changes: object) -> bytes:
-    frames = [harness.pack(harness.OUTCOME, json.dumps({**OUTCOME, "nonce": nonce, **changes}).encode())]
-    frames += [harness.pack(harness.DATA, b"head"), harness.pack(harness.DATA, b"tail")]
+    frames = [protocol.pack(protocol.OUTCOME, json.dumps({**OUTCOME, "nonce": nonce, **changes}).encode())]
+    frames += [protocol.pack(protocol.DATA, b"head"), protocol.pack(protocol.DATA, b"tail"), protocol.pack(protocol.DATA, b"")]
     for path, content in files:
-        frames += [harness.pack(harness.FILE, json.dumps({"path": path}).encode()), harness.pack(harness.DATA, content)]
-    frames.append(harness.pack(harness.END, (nonce if end is None else end).encode()))
+        frames += [protocol.pack(protocol.FILE, json.dumps({"path": path}).encode()), protocol.pack(protocol.DATA, content)]
+    frames.append(protocol.pack(protocol.END, (nonce if end is None else end).encode()))
     return b"".join(frames)
 
 
@@ -98,11 +105,11 @@ def test_the_order_and_the_tree_go_out_first() -> None:
 
     hold(peer)
 
-    tag, length = harness.unpack_head(bytes(peer.sent[: harness.HEAD_BYTES]))
-    order = harness.Order(json.loads(peer.sent[harness.HEAD_BYTES : harness.HEAD_BYTES + length]))
-    assert tag == harness.ORDER
+    tag, length = protocol.unpack_head(bytes(peer.sent[: protocol.HEAD_BYTES]))
+    order = protocol.Order(json.loads(peer.sent[protocol.HEAD_BYTES : protocol.HEAD_BYTES + length]))
+    assert tag == protocol.ORDER
     assert (order.argv, order.timeout_s, order.result_files) == (["pytest"], 7.0, ["/tmp/report.xml"])
-    assert harness.pack(harness.DATA, b"hello") + harness.pack(harness.END) + harness.NONCE in peer.sent
+    assert protocol.pack(protocol.DATA, b"hello") + 2 * protocol.pack(protocol.END) + protocol.NONCE in peer.sent
 
 
 def test_no_exit_code_means_that_the_time_was_up() -> None:
@@ -125,7 +132,7 @@ def test_want_of_memory_explains_whatever_came_of_the_command(exit_code: int | N
         (b"1 passed\n",),
         (UNPACKED, b"1 passed\n"),
         (UNPACKED, UNPACKED),
-        (UNPACKED, harness.pack(harness.OUTCOME, json.dumps({**OUTCOME, "nonce": "guessed"}).encode())),
+        (UNPACKED, protocol.pack(protocol.OUTCOME, json.dumps({**OUTCOME, "nonce": "guessed"}).encode())),
         (UNPACKED, READY, a_report("guessed")),
     ],
 )
@@ -141,8 +148,8 @@ def test_a_report_that_comes_before_it_is_asked_for_is_not_believed(incoming: tu
         lambda nonce: a_report(nonce, ("/etc/shadow", b"x")),
         lambda nonce: a_report(nonce, ("/tmp/report.xml", b"x"), ("/tmp/report.xml", b"y")),
         lambda nonce: a_report(nonce, ("/tmp/report.xml", b"more than ten")),
-        lambda nonce: harness.pack(harness.OUTCOME, b"[" * 100_000),
-        lambda nonce: harness.pack(harness.OUTCOME, b"[]"),
+        lambda nonce: protocol.pack(protocol.OUTCOME, b"[" * 100_000),
+        lambda nonce: protocol.pack(protocol.OUTCOME, b"[]"),
     ],
 )
 def test_a_report_that_does_not_fit_is_not_believed(report: Report) -> None:
@@ -173,7 +180,7 @@ def test_an_impossible_outcome_is_refused(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("before", [(), (UNPACKED,)])
 def test_a_refusal_is_no_failed_run(before: tuple[bytes, ...]) -> None:
-    refusal = harness.pack(harness.REFUSED, json.dumps({"why": harness.WHY_NO_PROGRAM, "subject": "jest"}).encode())
+    refusal = protocol.pack(protocol.REFUSED, json.dumps({"why": protocol.WHY_NO_PROGRAM, "subject": "jest"}).encode())
 
     result = hold(Peer(*before, refusal))
 

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from app.qa.sandbox import harness
-from app.qa.sandbox.harness import CappedOutput, Link, RefusedError, ServerGoneError, Watch
+from app.qa.guest import harness, layout, processes, protocol
+from app.qa.guest.processes import CappedOutput, Watch
+from app.qa.guest.protocol import Link, RefusedError, ServerGoneError
+from app.qa.sandbox.bundle import bundle
 
-SOURCE = Path(harness.__file__).read_text(encoding="utf-8")
+SOURCE = bundle("harness")
 
 
 @contextmanager
@@ -34,16 +36,19 @@ def lay_out(root: Path, *frames: bytes) -> None:
     """Let the harness unpack what these frames hold."""
     with pipe() as (reader, writer):
         os.write(writer, b"".join(frames))
-        harness.lay_out(Link(reader, writer), str(root))
+        layout.lay_out(Link(reader, writer), str(root))
 
 
 def a_file(path: str, *pieces: bytes, executable: bool = False) -> bytes:
     entry = {"path": path, "size": sum(map(len, pieces)), "executable": executable}
-    frames = [harness.pack(harness.FILE, json.dumps(entry).encode()), *(harness.pack(harness.DATA, piece) for piece in pieces)]
+    frames = [
+        protocol.pack(protocol.FILE, json.dumps(entry).encode()),
+        *(protocol.pack(protocol.DATA, piece) for piece in pieces),
+    ]
     return b"".join(frames)
 
 
-END = harness.pack(harness.END)
+END = protocol.pack(protocol.END)
 
 
 def test_the_harness_is_a_program_for_python_3_8() -> None:
@@ -63,16 +68,16 @@ def test_the_harness_needs_nothing_but_the_standard_library() -> None:
 
 
 def test_outside_a_container_the_harness_refuses() -> None:
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", SOURCE], input=b"", capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-s", "-c", SOURCE], input=b"", capture_output=True, check=False)
 
     assert done.returncode == 2
-    assert done.stdout.startswith(harness.REFUSED)
-    assert harness.WHY_NOT_FIRST.encode() in done.stdout
+    assert done.stdout.startswith(protocol.REFUSED)
+    assert protocol.WHY_NOT_FIRST.encode() in done.stdout
 
 
 def test_outside_a_container_nothing_is_killed() -> None:
     with pytest.raises(RuntimeError):
-        harness.end_every_other_process()
+        processes.end_every_other_process()
 
 
 @pytest.mark.parametrize("step", [1, 3, 7, 100])
@@ -94,17 +99,17 @@ def test_a_frame_arrives_as_it_was_sent() -> None:
     with pipe() as (reader, writer):
         link = Link(reader, writer)
 
-        link.send_json(harness.OUTCOME, {"a": 1})
+        link.send_json(protocol.OUTCOME, {"a": 1})
 
-        assert link.receive(harness.OUTCOME, harness.END) == (harness.OUTCOME, b'{"a": 1}')
+        assert link.receive(protocol.OUTCOME, protocol.END) == (protocol.OUTCOME, b'{"a": 1}')
 
 
 def test_an_unexpected_frame_is_no_server_of_ours() -> None:
     with pipe() as (reader, writer):
-        os.write(writer, harness.pack(b"Z"))
+        os.write(writer, protocol.pack(b"Z"))
 
         with pytest.raises(ServerGoneError):
-            Link(reader, writer).receive(harness.ORDER)
+            Link(reader, writer).receive(protocol.ORDER)
 
 
 def test_a_tree_is_laid_out_with_its_modes(tmp_path: Path) -> None:
@@ -121,7 +126,7 @@ def test_a_name_that_leaves_the_root_is_refused(tmp_path: Path, path: str) -> No
     with pytest.raises(RefusedError) as refused:
         lay_out(tmp_path, a_file(path, b"x"), END)
 
-    assert refused.value.why == harness.WHY_TREE
+    assert refused.value.why == protocol.WHY_TREE
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,14 +167,14 @@ def test_only_a_regular_file_without_links_on_the_way_is_a_result(tmp_path: Path
 
 
 def test_exit_codes_are_those_of_a_shell() -> None:
-    assert harness.exit_code(7 << 8) == 7
-    assert harness.exit_code(9) == 137
+    assert processes.exit_code(7 << 8) == 7
+    assert processes.exit_code(9) == 137
 
 
 def test_a_watch_ends_when_the_server_goes() -> None:
     server, other_end = os.pipe()
     with pipe() as (output_fd, _), pipe() as (wake_fd, _):
-        watch = Watch(CappedOutput(10, 10), output_fd, wake_fd, server)
+        watch = Watch({output_fd: CappedOutput(10, 10)}, wake_fd, server)
         os.close(other_end)
 
         with pytest.raises(ServerGoneError):
@@ -182,5 +187,5 @@ def test_a_watch_ends_at_its_deadline_with_what_has_come() -> None:
     with pipe() as (output_fd, writer), pipe() as (wake_fd, _), pipe() as (server_fd, _):
         os.write(writer, b"partial")
 
-        assert Watch(output, output_fd, wake_fd, server_fd).until(-1, time.monotonic() + 0.2) is None
+        assert Watch({output_fd: output}, wake_fd, server_fd).until(-1, time.monotonic() + 0.2) is None
     assert output.head() == b"partial"

@@ -1,0 +1,1 @@
+"""Real bugs through the verifier, beside a plain run of the same tests."""

@@ -1,0 +1,91 @@
+"""Who waits for the same journal waits for the same fsync."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from app.api.direct import GroupSync
+from app.storage.base import Written
+
+
+class Journal:
+    """Notes how far it was synced, and takes as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+        self.ends: list[int] = []
+
+    def written(self, end: int, error: Exception | None = None) -> Written:
+        def sync() -> None:
+            self.may_go_on.wait()
+            self.ends.append(end)
+            if error is not None:
+                raise error
+
+        return Written(sync, self, end)
+
+
+def test_all_who_come_during_a_sync_share_the_next_one() -> None:
+    journal = Journal()
+
+    async def run() -> None:
+        disk = GroupSync()
+        waiting = [asyncio.ensure_future(disk.on_disk(journal.written(end))) for end in (1, 3, 2)]
+        await asyncio.sleep(0)
+        journal.may_go_on.set()
+        await asyncio.gather(*waiting)
+        disk.close()
+
+    asyncio.run(run())
+
+    assert journal.ends == [1, 3]
+
+
+def test_all_who_shared_a_sync_are_told_that_it_failed() -> None:
+    journal = Journal()
+
+    async def run() -> list[BaseException | None]:
+        disk = GroupSync()
+        journal.may_go_on.set()
+        waiting = [disk.on_disk(journal.written(end, OSError("full") if end > 1 else None)) for end in (1, 2, 3)]
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        disk.close()
+        return told
+
+    first, second, third = asyncio.run(run())
+
+    assert first is None
+    assert isinstance(second, OSError)
+    assert isinstance(third, OSError)
+
+
+def test_one_whose_client_has_gone_keeps_nobody_waiting() -> None:
+    journal = Journal()
+
+    async def run() -> None:
+        disk = GroupSync()
+        gone = asyncio.ensure_future(disk.on_disk(journal.written(1)))
+        stays = asyncio.ensure_future(disk.on_disk(journal.written(2)))
+        await asyncio.sleep(0)
+        gone.cancel()
+        journal.may_go_on.set()
+        await stays
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        disk.close()
+
+    asyncio.run(run())
+
+    assert journal.ends == [1, 2]
+
+
+def test_nothing_to_wait_for_is_done() -> None:
+    async def run() -> None:
+        disk = GroupSync()
+        await disk.on_disk(Written())
+        disk.close()
+
+    asyncio.run(run())
