@@ -101,7 +101,7 @@ class Disguise:
         orders = self._orders(by_file)
         config: dict[str, JsonValue] = {
             "runs": [order.document() for order in orders],
-            "taken": [path for path in self._tree.paths if is_test_file(path)],  # type: ignore[dict-item]
+            "taken": [path for path in self._tree.paths if is_test_file(path)],
             "helpers": {"files": by_file, "helpers": helpers, "seed": self._chance.getrandbits(60)},  # type: ignore[dict-item]
         }
         records = self._written(session, config, frozenset([*by_file, *helpers]))

@@ -42,6 +42,7 @@ _COMMAND = "python3 -m pytest"
 _QUEUE = 20
 _LARGE_BYTES = 200 << 20
 _SETTLE_S = 1.5
+_REPO_FIELDS = {"name", "url", "branch", "commit_before", "commit_after", "test_command"}
 _IMAGE = os.environ.get("RUNNER_IMAGE", DEFAULT_IMAGE)
 
 
@@ -181,7 +182,7 @@ def _large_workspace(result: Result, server: Server) -> None:
 def _upload(
     server: Server, base: Mapping[str, bytes], final: Mapping[str, bytes] | None, edits: Mapping[str, bytes] | None = None
 ) -> str:
-    document = json.loads(_trace().model_dump_json(include={"developer_id", "start_time", "repo"}))
+    document = json.loads(_trace().model_dump_json(include={"developer_id": True, "start_time": True, "repo": _REPO_FIELDS}))
     trace_id = str(uuid.uuid4())
     _call(server, "POST", "/traces", json.dumps({**document, "trace_id": trace_id}).encode())
     final = {**base, **edits} if edits is not None else final
@@ -231,7 +232,7 @@ def _suite(seconds: float, *, is_fixed: bool) -> dict[str, bytes]:
 
 
 def _trace() -> Trace:
-    repo = Repo(name="benchmark", url="https://example.invalid/b", branch="main", commit_before="0" * 40, test_command=_COMMAND)
+    repo = Repo(name="benchmark", url="https://example.invalid/b", branch="main", commit_before="0" * 40, commit_after="1" * 40, test_command=_COMMAND)
     start = utc_now()
     return Trace(
         trace_id="benchmark", developer_id="benchmark", start_time=start, repo=repo, created_at=start, request_sha256="0" * 64
