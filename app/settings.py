@@ -82,11 +82,11 @@ class Settings(BaseSettings):
     """How often the tests that decide are run again on each tree."""
     rerun_budget_s: Annotated[float, Field(gt=0)] = 60
     """How long the tests of these reruns may take on each tree; at least one is made."""
-    max_parallel_sandboxes: Annotated[int, Field(ge=1)] = 2
+    max_parallel_sandboxes: Annotated[int, Field(ge=1)] = 3
     """How many test runs go on at once."""
     warm_sandboxes: Annotated[int, Field(ge=0)] = 2
     """How many containers are started ahead."""
-    max_parallel_finalizes: Annotated[int, Field(ge=1)] = 2
+    max_parallel_finalizes: Annotated[int, Field(ge=1)] = 3
     """How many finalizes run at once; others wait in line."""
 
     replay: Literal["on", "off"] = "on"

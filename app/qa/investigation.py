@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _START_S = 0.1
 """A run takes no less than this, about."""
 _MOST_DECIDING = 400
 _SAMPLE = 24
+_SAMPLE_SHARE = 0.05
+_SAMPLE_S = 0.5
+_MOST_TRIED = 200
 
 _Runs = tuple[list[TestRun], list[TestRun]]
 """After the fix, and before it."""
@@ -301,7 +305,21 @@ def _chosen(found: Found, known_failing: Sequence[str]) -> tuple[list[str], list
     chance.shuffle(rest)
     others = [name for name in _functions(name for name in steady if found.after.tests[name] in PASSED) if name not in turned]
     chance.shuffle(others)
-    return [*known, *rest][: max(_MOST_DECIDING, len(known))], others[:_SAMPLE]
+    return [*known, *rest][: max(_MOST_DECIDING, len(known))], _affordable_sample(found.after, others)
+
+
+def _affordable_sample(run: TestRun, functions: Sequence[str]) -> list[str]:
+    """As many as take a small part of the time that all tests took. How long each one takes is not known: a test with many
+    cases counts for as many."""
+    cases = Counter(map(function_of, run.tests))
+    share = max(_SAMPLE_SHARE, _SAMPLE_S / run.duration_s) if run.duration_s else 1.0
+    left = share * len(run.tests)
+    sample: list[str] = []
+    for function in functions[:_MOST_TRIED]:
+        if cases[function] <= left and len(sample) < _SAMPLE:
+            left -= cases[function]
+            sample.append(function)
+    return sample
 
 
 def _agree(first: TestRun, others: Sequence[TestRun], names: Sequence[str]) -> bool:

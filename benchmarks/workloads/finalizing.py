@@ -232,7 +232,14 @@ def _suite(seconds: float, *, is_fixed: bool) -> dict[str, bytes]:
 
 
 def _trace() -> Trace:
-    repo = Repo(name="benchmark", url="https://example.invalid/b", branch="main", commit_before="0" * 40, commit_after="1" * 40, test_command=_COMMAND)
+    repo = Repo(
+        name="benchmark",
+        url="https://example.invalid/b",
+        branch="main",
+        commit_before="0" * 40,
+        commit_after="1" * 40,
+        test_command=_COMMAND,
+    )
     start = utc_now()
     return Trace(
         trace_id="benchmark", developer_id="benchmark", start_time=start, repo=repo, created_at=start, request_sha256="0" * 64

@@ -48,10 +48,14 @@ def read_records(result: RunResult, key: str) -> list[dict[str, Any]]:
     if result.records_bytes > len(result.records):
         raise ForgedRecordsError("more was reported than any suite has to say")
     records = []
-    for number, line in enumerate(result.records.splitlines(), 1):
+    lines = result.records.splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
+            if number == len(lines) and not line.endswith(b"\n") and result.exit_code:
+                # whoever was killed may have been writing
+                break
             raise ForgedRecordsError("something wrote among the results that is no result") from None
         if not isinstance(record, dict) or record.get("key") != key:
             raise ForgedRecordsError("somebody else than the runner reported results")
@@ -81,6 +85,7 @@ class _Telling:
             "not_collected": self._uncollected,
             "start": self._start,
             "phase": self._phase,
+            "beside": self._beside,
             "end": self._end,
         }
         for record in records:
@@ -113,6 +118,10 @@ class _Telling:
         if record["outcome"] not in _OUTCOMES:
             raise ForgedRecordsError(f"{record['id']} has an outcome that there is not")
         test.hear(record["when"], record["outcome"])
+
+    def _beside(self, record: dict[str, Any]) -> None:
+        """Something that is no test of its own has failed."""
+        self._tests[str(record["id"])] = _Test(started=1, is_over=True, outcome="error")
 
     def _end(self, record: dict[str, Any]) -> None:
         self._status = int(record["status"])

@@ -47,8 +47,12 @@ class TellingResult(unittest.TextTestResult):
             self._break(str(test.id()), "error")
 
     def _break(self, what: str, outcome: str) -> None:
-        """``setUpClass (tests.test_a.TestB)`` or the like: the tests behind it will not run."""
-        inside = what.partition("(")[2].rstrip(")")
+        """``setUpClass (tests.test_a.TestB)`` or the like: the tests behind it will not run. ``tearDownClass`` has none behind
+        it, and counts as a test that failed."""
+        before, _, inside = what.partition("(")
+        inside = inside.rstrip(")")
+        if before.startswith("tearDown"):
+            self.tell("beside", id=f"{inside}::{before.strip()}", outcome=outcome)
         for test in list(self.waiting):
             module = type(test).__module__
             if inside in (module, f"{module}.{type(test).__qualname__}"):

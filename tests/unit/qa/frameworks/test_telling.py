@@ -25,7 +25,7 @@ def end(status: int) -> Record:
 
 
 def phase(name: str, when: str, outcome: str, **more: Any) -> Record:
-    return {"kind": "phase", "id": name, "when": when, "outcome": outcome, "altered": False, "duration_s": 0.5, **more}
+    return {"kind": "phase", "id": name, "when": when, "outcome": outcome, "altered": False, **more}
 
 
 def exited(code: int, content: bytes, size: int | None = None) -> RunResult:
@@ -234,3 +234,9 @@ def test_a_suite_without_tests_has_completed() -> None:
     reading = read(5, collected(), end(5))
 
     assert (reading.outcome, reading.tests) == ("completed", {})
+
+
+def test_half_a_line_of_a_process_that_was_killed_is_no_forgery() -> None:
+    reading = read(137, collected("a", "b"), *records_of("a", "passed"), {"kind": "start", "id": "b"}, rest=b'{"key": "')
+
+    assert (reading.outcome, reading.tests) == ("died", {"a": "passed", "b": "error"})

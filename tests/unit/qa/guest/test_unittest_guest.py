@@ -89,12 +89,14 @@ def test_a_class_that_skips_itself_has_not_failed(tmp_path: Path) -> None:
     assert outcomes(tmp_path, {"test_a.py": a_case(body)}) == {"test_a": "skipped"}
 
 
-def test_a_class_that_cannot_be_tidied_up_has_run_its_tests(tmp_path: Path) -> None:
+def test_a_class_that_cannot_be_tidied_up_has_run_its_tests_and_failed_beside_them(tmp_path: Path) -> None:
     body = "    @classmethod\n    def tearDownClass(cls): raise ValueError\n    def test_a(self): pass\n"
 
     reading = run_tests(tmp_path, {"test_a.py": a_case(body)}, COMMAND)
 
-    assert (reading.outcome, list(reading.tests.values())) == ("completed", ["passed"])
+    assert reading.outcome == "completed"
+    assert list(reading.tests.values()) == ["passed", "error"]
+    assert list(reading.tests)[1].endswith("TestIt::tearDownClass")
 
 
 @pytest.mark.parametrize("source", ["import absent\n", "def f(:\n", "raise ValueError\n"])
