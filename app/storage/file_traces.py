@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 from weakref import WeakValueDictionary
 
@@ -92,14 +93,15 @@ class FileTraceStore:
         if writer is None:
             return Written()
         end = writer.size
+        # whoever waits holds the slot: while lines are in memory alone, nobody may look the trace up on the disk
+        return Written(partial(self._sync, trace_id, slot, writer, end, has_grown=record is not None), writer, end)
 
-        def sync() -> None:
-            with disk_errors():
-                writer.sync(end)
-            if record is not None:
-                self._on_growth(trace_id)
-
-        return Written(sync, writer, end)
+    def _sync(self, trace_id: str, slot: _Slot, writer: JournalWriter, end: int, *, has_grown: bool) -> None:
+        del slot
+        with disk_errors():
+            writer.sync(end)
+        if has_grown:
+            self._on_growth(trace_id)
 
     def head(self, trace_id: str) -> TraceHead:
         """See ``TraceStore.head``."""

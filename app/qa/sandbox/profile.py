@@ -59,7 +59,7 @@ class SandboxProfile:
     """Of what a guest reports."""
     session_s: float = 7200.0
     """How long one container may be used."""
-    idle_s: float = 900.0
+    idle_s: float = 14_400.0
     """How long a container that was started ahead may wait to be used."""
     transfer_s: float = 60.0
     """For bringing the tree in, and again for bringing the report out."""

@@ -251,3 +251,19 @@ def test_one_process_owns_a_data_directory(tmp_path: Path) -> None:
         DataDirLock(tmp_path / "lock")
 
     DataDirLock(tmp_path / "lock").release()
+
+
+def test_lines_that_wait_for_the_disk_are_not_forgotten_while_many_other_traces_are_used(
+    layout: Layout, store: FileTraceStore
+) -> None:
+    created(store)
+    first = store.write("t-1", accepting(a_thought("one")))
+    for number in range(300):
+        created(store, f"other-{number}")
+
+    second = store.write("t-1", accepting(a_thought("two")))
+    second.sync()
+    first.sync()
+
+    assert contents(store) == [("one", 1), ("two", 2)]
+    assert contents(restarted(layout)[0]) == [("one", 1), ("two", 2)]
