@@ -174,7 +174,9 @@ def _large_workspace(result: Result, server: Server) -> None:
     large = {f"assets/{number}.bin": os.urandom(10 << 20) for number in range(_LARGE_BYTES // (10 << 20))}
     trace_id = _upload(server, {**files, **large}, None, edits=_suite(0.0, is_fixed=True))
     before = server.memory_bytes("VmRSS")
-    _call(server, "POST", f"/traces/{trace_id}/finalize", b"{}")
+    found = json.loads(_call(server, "POST", f"/traces/{trace_id}/finalize", b"{}"))["qa_results"]["verification"]
+    if found["verdict"] != "fixed":
+        raise RuntimeError(f"the verdict was to be 'fixed': {found['verdict']}, {found['reason']}")
     grown = server.memory_bytes("VmHWM") - before
     result.ratios.append(ratio("server memory for a 200 MiB workspace, MiB", [grown / (1 << 20)], [1.0], at_most=50))
 
