@@ -25,8 +25,8 @@ from app.rules.nodeids import file_of, function_of
 from app.rules.reruns import FAILED, PASSED
 from app.rules.testfiles import is_test_file
 
-_FEW = 6
-"""Up to so many tests, each has to fail in every mixed run; otherwise in half of them."""
+_FEW = 8
+"""Up to so many tests that decide, each of them has to fail in eight runs; otherwise in three of four."""
 _MIXED_RENAMES = (False, True, False, True)
 _MOST_SPOILT = 200
 
@@ -61,7 +61,7 @@ class _Tally:
         """Whether it fails as it is, and passes where it says the opposite. A test that asks for its own name does so under
         another one, and code that asks for the name of the test makes it do so: there is no telling which."""
         kinds = {costume.must_fail[test] for costume in self.passed_wrongly.get(test, ())}
-        return test in self.unlike and kinds == {"negated"}
+        return test in self.unlike and kinds <= {"negated", "unequal"}
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class Disguise:
         self._chance = chance or secrets.SystemRandom()
         self._whole_files = whole_files
 
-    def make(self, session: SandboxSession, functions: Sequence[str]) -> tuple[list[Costume], dict[str, str]]:
-        """Have the tests put in other words, and learn which could not be. The session is renewed afterwards: what is in
-        its memory is not for the code under test.
+    def make(self, session: SandboxSession, functions: Sequence[str], deciding: int) -> tuple[list[Costume], dict[str, str]]:
+        """Have the tests put in other words, and learn which could not be. The first ``deciding`` of them decide. The session
+        is renewed afterwards: what is in its memory is not for the code under test.
 
         Raises:
             DisguiseError: nothing came of it.
@@ -98,7 +98,7 @@ class Disguise:
             path, _, name = function.partition("::")
             by_file.setdefault(path, []).append(name)
         helpers = [path for path in self._tree.paths if is_test_file(path) and path.endswith(".py") and path not in by_file]
-        orders = self._orders(by_file)
+        orders = self._orders(by_file, functions[:deciding] if deciding <= _FEW else ())
         config: dict[str, JsonValue] = {
             "runs": [order.document() for order in orders],
             "taken": [path for path in self._tree.paths if is_test_file(path)],
@@ -162,16 +162,17 @@ class Disguise:
         # a tree object of its own: nothing of the run before is kept, the order and the numbers of its files neither
         return run_suite(session, self._framework, "after", self._tree.anew(), selection)
 
-    def _orders(self, by_file: Mapping[str, Sequence[str]]) -> list[_Order]:
+    def _orders(self, by_file: Mapping[str, Sequence[str]], thorough: Collection[str]) -> list[_Order]:
         """Two runs in which every test is as it is, and some in which each has to fail, now this one and now that one."""
         functions = [f"{path}::{name}" for path, names in by_file.items() for name in names]
-        mixed: list[dict[str, str]] = [{} for _ in _MIXED_RENAMES]
+        flags = (2 if thorough else 1) * _MIXED_RENAMES
+        mixed: list[dict[str, str]] = [{} for _ in flags]
         for function in functions:
-            for renames, kinds in self._kinds(is_one_of_few=len(functions) <= _FEW).items():
-                numbers = [number for number, flag in enumerate(_MIXED_RENAMES) if flag is renames]
+            for renames, kinds in self._kinds(is_thorough=function in thorough).items():
+                numbers = [number for number, flag in enumerate(flags) if flag is renames]
                 for number, kind in zip(self._chance.sample(numbers, len(kinds)), kinds, strict=True):
                     mixed[number][function] = kind
-        plans: list[tuple[bool, dict[str, str]]] = [(False, {}), (True, {}), *zip(_MIXED_RENAMES, mixed, strict=True)]
+        plans: list[tuple[bool, dict[str, str]]] = [(False, {}), (True, {}), *zip(flags, mixed, strict=True)]
         return [
             _Order(
                 renames=renames,
@@ -181,12 +182,12 @@ class Disguise:
             for renames, wrong in plans
         ]
 
-    def _kinds(self, *, is_one_of_few: bool) -> dict[bool, list[str]]:
+    def _kinds(self, *, is_thorough: bool) -> dict[bool, list[str]]:
         """How one test has to fail: under its own name, and under another one. Who knows it by its name, and answers wrongly
         otherwise, passes what says the opposite under another."""
-        if is_one_of_few:
-            return {False: ["false", "changed"], True: ["negated", "swapped"]}
-        return {False: [self._chance.choice(("false", "changed", "swapped"))], True: ["negated"]}
+        if is_thorough:
+            return {False: ["false", "changed", "swapped", "swapped"], True: ["negated", "unequal", "unequal", "swapped"]}
+        return {False: [self._chance.choice(("false", "changed", "swapped"))], True: ["negated", "unequal"]}
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ class Investigation:
         disguise = Disguise(self._framework, self._after_tree, whole_files=self._whole_files)
         session = self._sessions[0]
         try:
-            costumes, left_out = disguise.make(self._sessions[-1], [*deciding, *sample])
+            costumes, left_out = disguise.make(self._sessions[-1], [*deciding, *sample], len(deciding))
         except DisguiseError as error:
             check = DisguiseCheck(runs=0, problem=str(error))
         else:

@@ -22,7 +22,7 @@ from typing import Any
 
 from app.qa.guest.records import Tell, teller
 
-ORIGINAL, FALSE, NEGATED, CHANGED, SWAPPED = "original", "false", "negated", "changed", "swapped"
+ORIGINAL, FALSE, NEGATED, UNEQUAL, CHANGED, SWAPPED = "original", "false", "negated", "unequal", "changed", "swapped"
 
 _OPPOSITE = {
     "assertEqual": "assertNotEqual",
@@ -153,6 +153,8 @@ class Writer:
         if made == SWAPPED and not self._alter(function, self._with_swapped_literal):
             made = CHANGED
         if made == CHANGED and not self._alter(function, self._with_changed_literal):
+            made = NEGATED
+        if made == UNEQUAL and not self._alter(function, _unequal):
             made = NEGATED
         if made == NEGATED and not self._alter(function, _negated):
             made = FALSE
@@ -377,10 +379,7 @@ def _lets_through(item: ast.withitem) -> bool:
 
 def _negated(statement: ast.stmt, chance: random.Random) -> ast.stmt | None:
     if isinstance(statement, ast.Assert):
-        if _is_equality(statement.test) and chance.random() < 0.5:
-            statement.test.ops = [ast.NotEq()]  # type: ignore[attr-defined]
-        else:
-            statement.test = ast.UnaryOp(ast.Not(), statement.test)
+        statement.test = ast.UnaryOp(ast.Not(), statement.test)
         return statement
     method = _unittest_call(statement)
     if method in _OPPOSITE:
@@ -389,6 +388,14 @@ def _negated(statement: ast.stmt, chance: random.Random) -> ast.stmt | None:
     if isinstance(statement, ast.With) and len(statement.items) == 1:
         return _expecting_another(statement, chance)
     return None
+
+
+def _unequal(statement: ast.stmt, chance: random.Random) -> ast.stmt | None:
+    """With ``!=`` where it has ``==``: an answer that fits whatever is expected may have forgotten this side of it."""
+    if isinstance(statement, ast.Assert) and _is_equality(statement.test):
+        statement.test.ops = [ast.NotEq()]  # type: ignore[attr-defined]
+        return statement
+    return _negated(statement, chance) if _unittest_call(statement) == "assertEqual" else None
 
 
 def _expecting_another(statement: ast.With, chance: random.Random) -> ast.stmt | None:
