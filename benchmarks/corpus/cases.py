@@ -107,7 +107,10 @@ def _tree(path: Path) -> Tree | None:
     archive = path.with_name(path.name + ".tar.gz")
     if not archive.is_file():
         return None
-    return ArchiveTree(lambda: archive.open("rb"), archive.stat().st_size, LIMITS)
+    with tarfile.open(archive) as packed:
+        tops = frozenset(name.partition("/")[0] for name in packed.getnames())
+    # no folder in it is a wrapper
+    return ArchiveTree(lambda: archive.open("rb"), archive.stat().st_size, LIMITS, keep_folders=tops)
 
 
 def _patched(folder: Path, base: Tree) -> Tree:
