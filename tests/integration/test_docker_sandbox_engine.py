@@ -51,6 +51,21 @@ def test_a_container_that_does_not_start_is_removed(profile: SandboxProfile, eng
     assert containers_of(engine, profile) == []
 
 
+def test_a_container_that_an_operator_kills_says_nothing_of_its_command(
+    sandbox: DockerSandbox, profile: SandboxProfile, engine: Engine
+) -> None:
+    found: list[RunResult] = []
+    run = threading.Thread(target=lambda: found.append(shell(sandbox, "sleep 600")))
+    with starts(profile) as started:
+        run.start()
+        next(started)
+        (name,) = containers_of(engine, profile)
+        subprocess.run(["docker", "kill", name], check=True, capture_output=True)
+        run.join()
+
+    assert (found[0].kind, "ended from outside" in (found[0].reason or "")) == ("could_not_run", True)
+
+
 def test_the_image_has_a_digest(sandbox: DockerSandbox, runner_image: str) -> None:
     image = sandbox.image()
 

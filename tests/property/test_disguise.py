@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.qa.guest.disguise import disguise, reached
+from app.qa.guest.disguise import disguise
+from app.qa.guest.statements import reached
 
 HEAD = """
 import contextlib, os, unittest

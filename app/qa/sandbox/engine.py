@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -40,6 +41,8 @@ class Exit:
 
     exit_code: int
     oom_killed: bool
+    was_told_to: bool
+    """Whether somebody has had the engine stop or kill it. Nothing inside a container can."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,13 @@ class Engine:
             try:
                 self._client.wait(name, timeout=math.ceil(timeout_s))
                 state = self._client.inspect_container(name)["State"]
+                # by the engine's own clock, in whole seconds: it answers with what it remembers as soon as that second is over
+                ended = int(datetime.fromisoformat(state["FinishedAt"]).timestamp()) + 1
+                kills = {"container": [name], "event": ["kill"]}
+                asked_for = list(self._client.events(since=1, until=ended, filters=kills, decode=True))
             except NotFound:
                 return None
-        return Exit(exit_code=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]))
+        return Exit(int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]), was_told_to=bool(asked_for))
 
     def remove(self, name: str) -> bool:
         """Kill and remove the container with its volumes. Returns whether there was one that nobody else is removing."""

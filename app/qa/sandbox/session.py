@@ -18,7 +18,6 @@ from app.qa.sandbox.engine import Attached, Engine, EngineUnavailableError
 from app.qa.sandbox.profile import SandboxProfile, container_options, host_options
 from app.utils.clock import Clock
 
-_KILLED = 137
 _log = logging.getLogger(__name__)
 
 
@@ -115,8 +114,7 @@ class Container:
         if ended.oom_killed:
             reason = f"the run needed more than its {self._profile.memory_bytes} bytes of memory"
             return RunResult("out_of_memory", reason=reason)
-        if ended.exit_code == _KILLED:
-            # nothing in a container can kill its process 1
+        if ended.was_told_to:
             return RunResult("could_not_run", reason="the container was ended from outside during the run; try again")
         facts = f"exit code {ended.exit_code}" + (f", {complaint}" if complaint else "")
         if not began:

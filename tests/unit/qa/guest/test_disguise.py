@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.qa.frameworks.telling import read_records
-from app.qa.guest.disguise import NotDisguisedError, disguise
+from app.qa.guest.disguise import disguise
+from app.qa.guest.statements import NotDisguisedError
 from tests.guest_runs import KEY, lay_out, run_disguise
 
 PLAIN = b"def test_a():\n    assert 1 + 1 == 2\n"
