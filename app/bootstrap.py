@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.dispatch.threads import ThreadDispatcher
 from app.errors import InvalidError, PRTelemetryError, SettingsError
-from app.models.qa import JudgeIdentity
+from app.models.judgement import JudgeIdentity, JudgeMode
 from app.models.replay import ReplayResult
 from app.models.trace import Trace
 from app.qa.base import Judge, Sandbox
@@ -20,8 +20,11 @@ from app.qa.frameworks.pytest_framework import PRELOAD
 from app.qa.images import ImageChooser
 from app.qa.investigation import Effort
 from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
-from app.qa.judge.modes import DecliningJudge, JudgeMode, make_judge
-from app.qa.judge.rubric import load_reasoning_rubric
+from app.qa.judge.heuristic import HeuristicJudge
+from app.qa.judge.llm import LLMJudge
+from app.qa.judge.modes import DecliningJudge, judge_of_mode
+from app.qa.judge.rubric import load_rubrics
+from app.qa.judging import Judging, UnknownRubricError
 from app.qa.pipeline import QAPipeline
 from app.qa.replay import Replayer, ReplayTask
 from app.qa.run_cache import FileRunCache, NoRunCache
@@ -118,13 +121,11 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     ingest = IngestService(store, intake, keys, utc_now, new_uuid)
     artifacts = ArtifactService(store, blobs, limits)
     dispatcher = ThreadDispatcher(settings.max_parallel_finalizes)
-    replayer = _replayer(settings, sandbox)
+    replayer, judging = _replayer(settings, sandbox), _judging(settings)
     pipeline = QAPipeline(
         sandbox,
         replayer if settings.replay == "on" else None,
-        _judges(settings),
-        settings.judge,
-        _judge_of_large_traces(settings),
+        judging,
         utc_now,
         Effort(reruns=settings.reruns, budget_s=settings.rerun_budget_s),
     )
@@ -324,18 +325,30 @@ def _sandbox_profile(settings: Settings, owner: str) -> SandboxProfile:
     )
 
 
-def _judges(settings: Settings) -> dict[str, Judge]:
-    """The judge of every mode: a request may ask for another than the server's own."""
-    modes: tuple[JudgeMode, ...] = ("auto", "llm", "heuristic", "off")
-    rubric = load_reasoning_rubric()
-    return {mode: make_judge(mode, rubric, _llm_config(settings)) for mode in modes}
+def _judging(settings: Settings) -> Judging:
+    try:
+        rubrics = load_rubrics(settings.rubrics_dir)
+        names = [name.strip() for name in settings.judge_rubrics.split(",") if name.strip()]
+        return Judging(lambda mode, model: _judge(settings, mode, model), settings.judge, rubrics, names, _too_large(settings))
+    except UnknownRubricError as error:
+        raise SettingsError(f"JUDGE_RUBRICS: {error.detail}") from None
+    except InvalidError as error:
+        raise SettingsError(f"RUBRICS_DIR: {error.detail}") from None
 
 
-def _judge_of_large_traces(settings: Settings) -> Judge:
+def _judge(settings: Settings, mode: JudgeMode, model: str | None) -> Judge:
+    """The judge of a mode: a request may ask for another one than the server's own, and for another model."""
+    config = _llm_config(settings)
+    if config is not None and model is not None:
+        config = replace(config, model=model)
+    return judge_of_mode(mode, HeuristicJudge(), LLMJudge(config) if config is not None else None)
+
+
+def _too_large(settings: Settings) -> Judge:
     """Declines: a judge holds the whole trace in memory."""
     identity = JudgeIdentity(kind="heuristic", name="none", version="1")
     reason = f"too_large: the trace is larger than MAX_JUDGED_BYTES ({settings.max_judged_bytes})"
-    return DecliningJudge(load_reasoning_rubric(), identity, "skipped", reason, utc_now)
+    return DecliningJudge(identity, "skipped", reason)
 
 
 def _llm_config(settings: Settings) -> LLMConfig | None:

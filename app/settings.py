@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     openai_base_url: OptionalText = None
     """Any endpoint that speaks the OpenAI chat completions API."""
     judge_model: str = "gpt-4o-mini"
+    judge_rubrics: str = "reasoning-5"
+    """Ids of the rubrics that a finalize judges by, with commas between them."""
+    rubrics_dir: Path | None = None
+    """Folder of further rubrics (``*.toml``)."""
     judge_temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
     max_judged_bytes: Annotated[int, Field(gt=0)] = 64 * MIB
     """Largest trace whose reasoning is judged; larger ones are tested, sealed and handed out all the same."""

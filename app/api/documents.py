@@ -165,7 +165,7 @@ async def finalize_trace(trace_id: TraceIdPath, request: Request, body: Body) ->
     """
     asked = parse_body(FinalizeRequest, body or b"{}")
     services = services_of(request)
-    job = QAJob(trace_id=trace_id, test_command=asked.test_command, judge=asked.judge, reruns=asked.reruns)
+    job = QAJob(trace_id=trace_id, **dict(asked))
     if prefers_events(request):
         return await finalize_with_events(job, services.finalize, services.traces)
     future = await to_thread.run_sync(services.finalize.submit, job)

@@ -9,8 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from app.models.base import Value
+from app.models.base import ShortText, Value
 from app.models.commands import TestCommand
+from app.models.judgement import JudgeMode
 from app.models.recording import NewChunk, NewRecording
 from app.models.replay import ReplayRequest
 from app.models.trace import NewEvents, NewTrace
@@ -39,8 +40,10 @@ class FinalizeRequest(Value):
 
     test_command: TestCommand | None = None
     """Run this instead of the trace's own test command."""
-    judge: Literal["auto", "llm", "heuristic", "off"] | None = None
+    judge: JudgeMode | None = None
     """Let this judge score the reasoning instead of the server's own choice."""
+    rubrics: Annotated[tuple[ShortText, ...] | None, Field(min_length=1, max_length=16)] = None
+    """Judge by these rubrics instead of the server's own choice; ids, as `GET /rubrics` lists them."""
     reruns: Annotated[int | None, Field(ge=0, le=100)] = None
     """Run the tests that decide again so often, instead of the server's own number."""
 

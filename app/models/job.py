@@ -8,10 +8,10 @@ from pydantic import Field
 
 from app.models.base import ShortText, TraceId, Value
 from app.models.commands import TestCommand
+from app.models.judgement import JudgeMode
 
 JobState = Literal["running", "failed", "done"]
 """``failed``: it ended without a result; the next finalize of its trace, or the next start, takes it up again."""
-JudgeMode = Literal["auto", "llm", "heuristic", "off"]
 
 
 class QAJob(Value):
@@ -21,6 +21,8 @@ class QAJob(Value):
     test_command: TestCommand | None = None
     """Instead of the trace's own."""
     judge: JudgeMode | None = None
+    """Instead of the server's own choice."""
+    rubrics: tuple[ShortText, ...] | None = None
     """Instead of the server's own choice."""
     reruns: Annotated[int | None, Field(ge=0, le=100)] = None
     """Instead of the server's own number."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import JsonValue
-
-from app.models.base import Sha256, Value
+from app.models.base import Value
+from app.models.judgement import JudgeKind, Judgement
 from app.models.replay import Claim, Replay
 
 Verdict = Literal[
@@ -148,65 +147,6 @@ class Verification(Value):
     duration_s: float | None = None
 
 
-class DimensionScore(Value):
-    """One dimension of a rubric."""
-
-    score: float | None
-    """In the rubric's own range; ``null`` where it could not be established."""
-    rationale: str
-    evidence: tuple[str, ...] = ()
-    """Ids of the events that the score rests on."""
-
-
-JudgementStatus = Literal["scored", "partial", "not_scorable", "refused", "failed", "skipped"]
-
-
-class Usage(Value):
-    """What a judgement took."""
-
-    requests: int = 0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class JudgeIdentity(Value):
-    """Who judged."""
-
-    kind: Literal["llm", "heuristic"]
-    name: str
-    version: str
-    model: str | None = None
-    endpoint_host: str | None = None
-
-
-class RubricRef(Value):
-    """The rubric that was applied."""
-
-    id: str
-    version: str
-    sha256: Sha256
-
-
-class Judgement(Value):
-    """One judge's scores for one trace by one rubric."""
-
-    rubric: RubricRef
-    judge: JudgeIdentity
-    status: JudgementStatus
-    reason: str | None = None
-    """Why there is no score, where there is none; stable words first, details after a colon."""
-    dimensions: dict[str, DimensionScore] = {}
-    total: float | None = None
-    """Computed here from the dimensions, never taken from a model; ``null`` unless every dimension is scored."""
-    feedback: str = ""
-    counted: dict[str, JsonValue] = {}
-    """The facts that a heuristic judge counted."""
-    flags: tuple[str, ...] = ()
-    usage: Usage = Usage()
-    created_at: datetime
-    duration_ms: int
-
-
 class QAResults(Value):
     """Everything that was found out in one finalize."""
 
@@ -217,7 +157,7 @@ class QAResults(Value):
     reasoning_score: float | None
     """From 1.0 to 5.0."""
     reasoning_feedback: str
-    judge_kind: Literal["llm", "heuristic"] | None = None
+    judge_kind: JudgeKind | None = None
     """Whose score ``reasoning_score`` is."""
     verification: Verification
     replay: Replay | None = None
@@ -225,5 +165,6 @@ class QAResults(Value):
     claims: tuple[Claim, ...] = ()
     """What each event claims, and whether it is so; in reading order."""
     judgements: tuple[Judgement, ...] = ()
+    """By every rubric that was asked for; of several by one rubric, the last one decides."""
     started_at: datetime
     finished_at: datetime

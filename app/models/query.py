@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.models.base import TraceId, Value
+from app.models.judgement import JudgeKind
 from app.models.qa import Verdict
 from app.models.trace import Status
 
@@ -65,7 +66,7 @@ class TraceSummary(Value):
     verdict: Verdict | None
     tests_passed: bool | None
     reasoning_score: float | None
-    judge_kind: Literal["llm", "heuristic"] | None
+    judge_kind: JudgeKind | None
     num_events: int
     num_edits: int
     num_test_runs: int

@@ -9,7 +9,9 @@ from typing import BinaryIO, Literal, Protocol
 
 from pydantic import JsonValue
 
-from app.models.qa import ImageRef, Judgement, Limits, Verification
+from app.models.judgement import Judgement
+from app.models.qa import ImageRef, Limits
+from app.models.rubric import Rubric
 from app.models.trace import Trace
 
 
@@ -148,16 +150,18 @@ class Evidence:
     """What a judge may look at."""
 
     trace: Trace
-    verification: Verification | None = None
-    """Used to mark refuted claims only: the process is judged, not the outcome."""
+    trace_hash: str | None = None
+    """Head of the hash chain over its events, in hexadecimal; ``None`` where they are not chained."""
+    refuted: frozenset[str] = frozenset()
+    """Ids of the events whose own claims were refuted: all that a judge learns of the outcome. The process is judged."""
 
 
 class Judge(Protocol):
     """Scores a trace by a rubric, or declines with the reason. A judgement that declined is a value, not an error."""
 
-    def judge(self, evidence: Evidence) -> tuple[Judgement, ...]:
-        """One judgement, or several (a failed one and the one made in its place); the one to show comes last. Never raises for
-        anything a model or a network does."""
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
+        """One judgement, or several (a failed one and the one made beside it); the one that decides comes last. Never raises
+        for anything a model or a network does."""
         ...
 
 

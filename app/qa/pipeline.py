@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.models.judgement import JudgeMode
 from app.models.qa import QAResults
 from app.models.replay import ReplayResult
 from app.models.trace import Trace
-from app.qa.base import Evidence, Judge, Sandbox
+from app.qa.base import Sandbox
 from app.qa.investigation import Effort, Progress
 from app.qa.judge.outcome import reasoning_outcome
+from app.qa.judging import Judging, evidence_of
 from app.qa.replay import Replayer, ReplayTask
 from app.qa.verify import Verifier
 from app.qa.workspaces import Workspaces
@@ -24,8 +26,10 @@ class QARequest:
     workspaces: Workspaces
     test_command: str | None = None
     """Instead of the trace's own."""
-    judge: str | None = None
+    judge: JudgeMode | None = None
     """Which judge; the server's own choice where it is left out."""
+    rubrics: tuple[str, ...] | None = None
+    """By which rubrics; the server's own choice where they are left out."""
     reruns: int | None = None
     """How often the tests that decide are run again; the server's own number where it is left out."""
     left_out: str | None = None
@@ -43,19 +47,23 @@ class QAPipeline:
         self,
         sandbox: Sandbox,
         replayer: Replayer | None,
-        judges: dict[str, Judge],
-        default_judge: str,
-        too_large: Judge,
+        judging: Judging,
         clock: Clock,
         effort: Effort = Effort(),  # noqa: B008 - a frozen value
     ) -> None:
         """Without a ``replayer`` nothing is replayed."""
         self._verifier = Verifier(sandbox, clock, effort)
         self._replayer = replayer
-        self._judges = judges
-        self._default_judge = default_judge
-        self._too_large = too_large
+        self._judging = judging
         self._clock = clock
+
+    def refuse_unknown_rubrics(self, names: tuple[str, ...] | None) -> None:
+        """Before anything is begun.
+
+        Raises:
+            UnknownRubricError: one or more are not there.
+        """
+        self._judging.choose(names)
 
     def run(self, request: QARequest, progress: Progress = no_progress) -> QAResults:
         """The results, whatever happens in sandbox and judge: what could not be established is ``null`` with the reason."""
@@ -66,8 +74,9 @@ class QAPipeline:
         )
         replayed = self._replay(request, progress)
         progress("judgement")
-        judge = self._judges[request.judge or self._default_judge] if request.left_out is None else self._too_large
-        judgements = judge.judge(Evidence(trace, verification))
+        claims = replayed.claims if replayed is not None else ()
+        evidence = evidence_of(trace, claims)
+        judgements = self._judging.judge(evidence, request.rubrics, request.judge, is_whole=request.left_out is None)
         outcome = reasoning_outcome(judgements)
         shown = verification.after or verification.before
         return QAResults(
@@ -79,7 +88,7 @@ class QAPipeline:
             judge_kind=outcome.judge_kind,
             verification=verification,
             replay=replayed.replay if replayed is not None else None,
-            claims=replayed.claims if replayed is not None else (),
+            claims=claims,
             judgements=judgements,
             started_at=started,
             finished_at=self._clock(),

@@ -61,9 +61,11 @@ class FinalizeService:
 
         Raises:
             TraceNotFoundError: no trace has this id.
+            UnknownRubricError: a rubric that the job names is not there.
             BusyError: the trace is being finalized.
         """
         trace_id = job.trace_id
+        self._pipeline.refuse_unknown_rubrics(job.rubrics)
         with self._guard:
             if trace_id in self._running:
                 raise BusyError(f"Trace {trace_id} is being finalized", trace_id=trace_id)
@@ -108,7 +110,7 @@ class FinalizeService:
     def _run(self, job: QAJob, progress: Progress) -> Trace:
         loaded = load_bounded(self._store, job.trace_id, self._max_judged_bytes)
         workspaces = self._find_workspaces(loaded.trace)
-        request = QARequest(loaded.trace, workspaces, job.test_command, job.judge, job.reruns, loaded.left_out)
+        request = QARequest(loaded.trace, workspaces, job.test_command, job.judge, job.rubrics, job.reruns, loaded.left_out)
         results = self._pipeline.run(request, progress)
         done = self._store.update(job.trace_id, lambda closed, chain: self._with_results(closed, chain, results))
         _log.info("trace finalized", extra={"trace_id": job.trace_id, "verdict": results.verification.verdict})

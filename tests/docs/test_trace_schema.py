@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.api.schemas import FinalizeRequest
-from app.models import events, qa, recording, replay, trace
+from app.models import events, judgement, qa, recording, replay, rubric, trace
 from app.models.base import NotForClients, ServerOwned
 from app.rules.recording import TYPE_OF
 from tests.docs.markdown import headings, read, rows, section
@@ -56,11 +56,14 @@ WRITTEN: dict[str, type[BaseModel]] = {
     "replay.ends": replay.EndComparison,
     "claims": replay.Claim,
     "claims.evidence": replay.Check,
-    "judgements": qa.Judgement,
-    "judgements.rubric": qa.RubricRef,
-    "judgements.judge": qa.JudgeIdentity,
-    "judgements.dimensions": qa.DimensionScore,
-    "judgements.usage": qa.Usage,
+    "judgements": judgement.Judgement,
+    "judgements.rubric": rubric.RubricRef,
+    "judgements.judge": judgement.JudgeIdentity,
+    "judgements.dimensions": judgement.DimensionScore,
+    "judgements.dimensions.samples": judgement.Sample,
+    "judgements.usage": judgement.Usage,
+    "judgements.render": judgement.Render,
+    "judgements.attempts": judgement.Attempt,
 }
 RECORDED: dict[str, type[BaseModel]] = {
     "recording": recording.NewRecording,

@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 
-from app.models.qa import Judgement
+from app.models.judgement import Judgement, Usage
 from app.qa.judge.calls import LLMConfig
+from app.qa.judge.heuristic import HeuristicJudge
 from app.qa.judge.llm import LLMJudge
-from app.qa.judge.modes import make_judge
+from app.qa.judge.modes import judge_of_mode
 from app.qa.judge.outcome import reasoning_outcome
-from app.qa.judge.rubric import load_reasoning_rubric
 from tests.fakes_openai import FakeOpenAI, Scripted, as_json, completion, error, openai_server
-from tests.unit.qa.judge.sessions import NOON, Draft, as_evidence, good_session, opened, ran, thought
+from tests.unit.qa.judge.sessions import NOON, RUBRIC, Draft, as_evidence, good_session, opened, ran, thought
 
 KEY = "sk-secret-0123456789abcdef"
-RUBRIC = load_reasoning_rubric()
 
 
 class Pauses:
@@ -42,7 +41,6 @@ def a_judge(base_url: str, pauses: Pauses | None = None, **more: Any) -> LLMJudg
     clock = pauses or Pauses()
     config = LLMConfig(**{"api_key": KEY, "base_url": base_url, "timeout_s": 5.0, **more})
     return LLMJudge(
-        RUBRIC,
         config,
         now=lambda: NOON,
         monotonic=clock.monotonic,
@@ -53,7 +51,7 @@ def a_judge(base_url: str, pauses: Pauses | None = None, **more: Any) -> LLMJudg
 
 
 def judged(judge: LLMJudge, drafts: list[Draft] | None = None) -> Judgement:
-    (judgement,) = judge.judge(as_evidence(good_session() if drafts is None else drafts))
+    (judgement,) = judge.judge(as_evidence(good_session() if drafts is None else drafts), RUBRIC)
     return judgement
 
 
@@ -76,7 +74,7 @@ def test_a_good_answer_is_scored_with_the_traces_own_event_ids() -> None:
     assert judgement.dimensions["depth"].score == 0.75
     assert judgement.dimensions["depth"].evidence == ("id-1", "id-5")
     assert judgement.flags == ()
-    assert judgement.usage.model_dump() == {"requests": 1, "prompt_tokens": 100, "completion_tokens": 20}
+    assert judgement.usage == Usage(requests=1, prompt_tokens=100, completion_tokens=20)
     assert judgement.judge.model == "gpt-4o-mini"
     assert reasoning_outcome([judgement]).score == 3.75
 
@@ -378,7 +376,7 @@ def test_the_key_is_in_no_log_and_no_judgement(answers: tuple[Scripted, ...], ca
 def test_auto_lets_a_failed_judgement_stay_in_charge_with_a_heuristic_one_beside_it() -> None:
     with openai_server(error(401)) as server:
         config = LLMConfig(api_key=KEY, base_url=server.base_url)
-        beside, deciding = make_judge("auto", RUBRIC, config, lambda: NOON).judge(as_evidence(good_session()))
+        beside, deciding = judge_of_mode("auto", HeuristicJudge(), LLMJudge(config)).judge(as_evidence(good_session()), RUBRIC)
 
     assert (beside.judge.kind, beside.status) == ("heuristic", "scored")
     assert (deciding.judge.kind, deciding.status) == ("llm", "failed")
@@ -390,7 +388,7 @@ def test_auto_lets_a_failed_judgement_stay_in_charge_with_a_heuristic_one_beside
 def test_auto_asks_the_model_alone_where_it_answers() -> None:
     with openai_server(said(level=0)) as server:
         config = LLMConfig(api_key=KEY, base_url=server.base_url)
-        judgements = make_judge("auto", RUBRIC, config, lambda: NOON).judge(as_evidence(good_session()))
+        judgements = judge_of_mode("auto", HeuristicJudge(), LLMJudge(config)).judge(as_evidence(good_session()), RUBRIC)
 
     assert [judgement.judge.kind for judgement in judgements] == ["llm"]
     assert reasoning_outcome(judgements).score == 1.0

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.models.rubric import Rubric
 from app.qa.judge.prompt import CANNOT_BE_JUDGED, MAX_FEEDBACK_CHARACTERS, MAX_RATIONALE_CHARACTERS
-from app.qa.judge.rubric import Rubric
 from app.qa.judge.visible import make_visible
 
 MAX_OBJECT_STARTS = 64

@@ -6,13 +6,13 @@ involved.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from app.models.qa import DimensionScore, JudgeIdentity, Judgement
+from app.models.judgement import DimensionScore, JudgeIdentity, Judgement
+from app.models.rubric import Dimension, Rubric
 from app.qa.base import Evidence
 from app.qa.judge.caps import CAPS, Cap
 from app.qa.judge.features.hypotheses import find_hypotheses
@@ -20,8 +20,7 @@ from app.qa.judge.features.measure import MAX_EVENTS, Measure
 from app.qa.judge.features.reading import read_session
 from app.qa.judge.features.registry import FEATURES, Feature
 from app.qa.judge.features.session import Session
-from app.qa.judge.rubric import Dimension, Rubric
-from app.utils.clock import Clock, utc_now
+from app.qa.judge.record import Desk
 
 IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="1")
 MIN_APPLICABLE_SHARE = 0.40
@@ -53,57 +52,47 @@ class _Valued:
 class HeuristicJudge:
     """Scores a trace by features that can be counted."""
 
-    def __init__(self, rubric: Rubric, now: Clock = utc_now, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._rubric = rubric
-        self._now = now
-        self._monotonic = monotonic
+    def __init__(self, desk: Desk = Desk()) -> None:  # noqa: B008 - a frozen value
+        self._desk = desk
 
-    def judge(self, evidence: Evidence) -> tuple[Judgement, ...]:
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
         """One judgement: ``scored``; ``partial`` where a dimension has too little to count; ``not_scorable`` without events."""
-        started_at, start = self._now(), self._monotonic()
+        draft = self._desk.begin(evidence, rubric)
         if not evidence.trace.events:
-            judgement = Judgement(
-                rubric=self._rubric.ref,
-                judge=IDENTITY,
-                status="not_scorable",
-                reason="no_events",
-                feedback=f"{NO_MODEL} The trace holds no events.",
-                created_at=started_at,
-                duration_ms=0,
-            )
-            return (judgement,)
-        counted = _count(read_session(evidence.trace.events), self._rubric)
-        valued = {dimension.id: _value(dimension, counted) for dimension in self._rubric.dimensions}
-        dimensions = {one.id: self._scored(one, valued[one.id], counted) for one in self._rubric.dimensions}
-        total = self._rubric.total({name: dimension.score for name, dimension in dimensions.items()})
-        missing = [name for name, dimension in dimensions.items() if dimension.score is None]
-        judgement = Judgement(
-            rubric=self._rubric.ref,
-            judge=IDENTITY,
-            status="partial" if missing else "scored",
-            reason=_reason(missing, counted.session),
+            return (draft.finish(IDENTITY, "not_scorable", "no_events", feedback=f"{NO_MODEL} The trace holds no events."),)
+        counted = _count(read_session(evidence.trace.events), rubric)
+        valued = {dimension.id: _value(dimension, counted) for dimension in rubric.dimensions}
+        dimensions = {one.id: _scored(rubric, one, valued[one.id], counted) for one in rubric.dimensions}
+        scores = {name: dimension.score for name, dimension in dimensions.items()}
+        missing = [name for name, score in scores.items() if score is None]
+        judgement = draft.finish(
+            IDENTITY,
+            "partial" if missing else "scored",
+            _reason(missing, counted.session),
             dimensions=dimensions,
-            total=total,
+            total=rubric.total(scores),
+            partial=rubric.partial(scores),
             feedback=_feedback(counted, missing),
             counted=_facts(counted, valued),
             flags=tuple(cap.flag for cap in counted.caps),
-            created_at=started_at,
-            duration_ms=round((self._monotonic() - start) * 1000),
         )
         return (judgement,)
 
-    def _scored(self, dimension: Dimension, valued: _Valued, counted: _Counted) -> DimensionScore:
-        if valued.value is None:
-            return DimensionScore(score=None, rationale=valued.reason)
-        features = [FEATURES[name] for name in dimension.heuristic]
-        sentences = [_sentence(feature, counted.measures[feature.id]) for feature in features]
-        held = [f"{cap.sentence}." for cap in counted.caps if dimension.id in cap.limits]
-        events = [event for feature in features for event in counted.measures[feature.id].events]
-        return DimensionScore(
-            score=self._rubric.scale.between(valued.value),
-            rationale=" ".join(sentence for sentence in [*sentences, *held] if sentence),
-            evidence=tuple(dict.fromkeys(events))[:MAX_EVENTS],
-        )
+
+def _scored(rubric: Rubric, dimension: Dimension, valued: _Valued, counted: _Counted) -> DimensionScore:
+    if valued.value is None:
+        return DimensionScore(score=None, rationale=valued.reason)
+    features = [FEATURES[name] for name in dimension.heuristic]
+    sentences = [_sentence(feature, counted.measures[feature.id]) for feature in features]
+    held = [f"{cap.sentence}." for cap in counted.caps if dimension.id in cap.limits]
+    events = [event for feature in features for event in counted.measures[feature.id].events]
+    score = rubric.scale.between(valued.value)
+    return DimensionScore(
+        score=score,
+        level=rubric.scale.level_of(score),
+        rationale=" ".join(sentence for sentence in [*sentences, *held] if sentence),
+        evidence=tuple(dict.fromkeys(events))[:MAX_EVENTS],
+    )
 
 
 def _count(session: Session, rubric: Rubric) -> _Counted:

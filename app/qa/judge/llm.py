@@ -16,16 +16,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
 from app.models.events import Event, ReasoningStep
-from app.models.qa import DimensionScore, JudgeIdentity, Judgement, JudgementStatus, Usage
+from app.models.judgement import DimensionScore, JudgeIdentity, Judgement, JudgementStatus, Usage
+from app.models.rubric import Rubric
 from app.qa.base import Evidence
 from app.qa.judge.answer import Answer, DimensionAnswer, Unusable, read_answer
 from app.qa.judge.calls import BadRequest, ChatCalls, Failed, LLMConfig, Message, Reply
-from app.qa.judge.evidence import Rendering, describe_record, estimate_tokens, render_events
 from app.qa.judge.pieces import pieces_of
 from app.qa.judge.prompt import (
     MAX_QUOTE_CHARACTERS,
@@ -35,7 +35,7 @@ from app.qa.judge.prompt import (
     system_message,
     user_message,
 )
-from app.qa.judge.rubric import Rubric
+from app.qa.judge.rendering import Rendering, describe_record, estimate_tokens, render_events
 from app.qa.judge.visible import make_visible
 from app.utils.clock import Clock, utc_now
 
@@ -73,6 +73,19 @@ class _Spent:
 class LLMJudge:
     """Scores a trace by asking one model once, with one request for repair."""
 
+    def __init__(self, config: LLMConfig, **tools: Any) -> None:
+        self._config = config
+        self._tools = tools
+        self._judges: dict[str, _RubricJudge] = {}
+
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
+        """One judgement."""
+        if rubric.sha256 not in self._judges:
+            self._judges[rubric.sha256] = _RubricJudge(rubric, self._config, **self._tools)
+        return self._judges[rubric.sha256].judge(evidence)
+
+
+class _RubricJudge:
     def __init__(
         self,
         rubric: Rubric,

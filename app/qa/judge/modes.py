@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.models.qa import JudgeIdentity, Judgement
+from app.models.judgement import JudgeIdentity, Judgement, JudgeMode
+from app.models.rubric import Rubric
 from app.qa.base import Evidence, Judge
-from app.qa.judge.calls import LLMConfig
-from app.qa.judge.heuristic import HeuristicJudge
-from app.qa.judge.llm import LLMJudge
-from app.qa.judge.rubric import Rubric
-from app.utils.clock import Clock, utc_now
+from app.qa.judge.record import Desk
 
-JudgeMode = Literal["auto", "llm", "heuristic", "off"]
+OFF = JudgeIdentity(kind="heuristic", name="off", version="1")
+NO_MODEL = JudgeIdentity(kind="llm", name="chat", version="1")
 
 _ANSWERED = ("scored", "partial")
 
 
-def make_judge(mode: JudgeMode, rubric: Rubric, llm: LLMConfig | None, now: Clock = utc_now) -> Judge:
+def judge_of_mode(mode: JudgeMode, heuristic: Judge, llm: Judge | None, desk: Desk = Desk()) -> Judge:  # noqa: B008 - a frozen value
     """The judge of a mode. ``llm`` is ``None`` where no key is set; ``auto`` then counts, and ``llm`` declines."""
     if mode == "off":
-        skipped = JudgeIdentity(kind="heuristic", name="off", version="1")
-        return DecliningJudge(rubric, skipped, "skipped", "switched_off: the judge is switched off", now)
+        return DecliningJudge(OFF, "skipped", "switched_off: the judge is switched off", desk)
     if mode == "heuristic" or (mode == "auto" and llm is None):
-        return HeuristicJudge(rubric, now)
+        return heuristic
     if llm is None:
-        unset = JudgeIdentity(kind="llm", name="chat", version="1")
-        return DecliningJudge(rubric, unset, "failed", "configuration: no API key is set", now)
-    asked = LLMJudge(rubric, llm, now)
-    return FallbackJudge(asked, HeuristicJudge(rubric, now)) if mode == "auto" else asked
+        return DecliningJudge(NO_MODEL, "failed", "configuration: no API key is set", desk)
+    return FallbackJudge(llm, heuristic) if mode == "auto" else llm
 
 
 class DecliningJudge:
@@ -36,29 +31,19 @@ class DecliningJudge:
 
     def __init__(
         self,
-        rubric: Rubric,
         identity: JudgeIdentity,
         status: Literal["skipped", "failed"],
         reason: str,
-        now: Clock = utc_now,
+        desk: Desk = Desk(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._rubric = rubric
         self._identity = identity
         self._status: Literal["skipped", "failed"] = status
         self._reason = reason
-        self._now = now
+        self._desk = desk
 
-    def judge(self, evidence: Evidence) -> tuple[Judgement, ...]:  # noqa: ARG002 - the interface hands it in
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
         """One judgement without scores."""
-        judgement = Judgement(
-            rubric=self._rubric.ref,
-            judge=self._identity,
-            status=self._status,
-            reason=self._reason,
-            created_at=self._now(),
-            duration_ms=0,
-        )
-        return (judgement,)
+        return (self._desk.begin(evidence, rubric).finish(self._identity, self._status, self._reason),)
 
 
 class FallbackJudge:
@@ -69,9 +54,9 @@ class FallbackJudge:
         self._first = first
         self._beside = beside
 
-    def judge(self, evidence: Evidence) -> tuple[Judgement, ...]:
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
         """The first judge's judgements; where the last of them holds no scores, the second judge's stand before them."""
-        judgements = self._first.judge(evidence)
+        judgements = self._first.judge(evidence, rubric)
         if judgements and judgements[-1].status in _ANSWERED:
             return judgements
-        return (*self._beside.judge(evidence), *judgements)
+        return (*self._beside.judge(evidence, rubric), *judgements)

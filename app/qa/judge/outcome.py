@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from app.models.qa import Judgement
+from app.models.judgement import JudgeKind, Judgement
 from app.qa.judge.rubric import REASONING
 
 MIN_SCORE, MAX_SCORE = 1.0, 5.0
@@ -20,7 +19,7 @@ class ReasoningOutcome:
     """From 1.0 to 5.0; ``None`` where the deciding judgement holds no total."""
     feedback: str
     """What the judge says, or why there is no score."""
-    judge_kind: Literal["llm", "heuristic"] | None
+    judge_kind: JudgeKind | None
     """Of the judgement that the score came from; ``None`` without a score."""
 
 

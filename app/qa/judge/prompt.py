@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from app.qa.judge.evidence import Rendering
-from app.qa.judge.rubric import Dimension, Rubric
+from app.models.rubric import Dimension, Rubric
+from app.qa.judge.rendering import Rendering
 
 CANNOT_BE_JUDGED = -1
 MAX_QUOTE_CHARACTERS = 120

@@ -1,23 +1,24 @@
-"""Rubrics: what is judged, on which scale, and which features speak for it. A rubric is a TOML file."""
+"""Reading rubrics: what is judged, on which scale, and which features speak for it. A rubric is a TOML file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.errors import Fault, InvalidError
-from app.models.qa import RubricRef
+from app.models.rubric import Dimension, Rubric, Scale
 from app.qa.judge.features.registry import FEATURES
 
 REASONING = "reasoning-5"
 """The rubric that ``reasoning_score`` comes from."""
+PROCESS = "process-6"
+"""The rubric that the recording API shows."""
 
 MIN_LEVELS, MAX_LEVELS = 2, 11
 WEIGHT_TOLERANCE = 1e-6
@@ -25,81 +26,14 @@ WEIGHT_TOLERANCE = 1e-6
 _BUILT_IN = Path(__file__).parent / "rubrics"
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Integer levels from 0, mapped linearly onto ``min`` … ``max``."""
-
-    levels: int
-    min: float
-    max: float
-
-    def at(self, level: int) -> float:
-        """The score of a level."""
-        return self.between(level / (self.levels - 1))
-
-    def between(self, value: float) -> float:
-        """The score of a value from 0 to 1."""
-        return self.min + value * (self.max - self.min)
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """One question that a rubric asks."""
-
-    id: str
-    weight: float
-    question: str
-    anchors: Mapping[int, str]
-    """What a level looks like, for some levels."""
-    cites: tuple[str, ...]
-    """The kinds of events that an answer rests on."""
-    needs_reasoning: bool
-    """Whether it cannot be judged where no reasoning was recorded."""
-    heuristic: Mapping[str, float]
-    """Feature ids with their weights."""
-
-
-@dataclass(frozen=True)
-class Rubric:
-    """A set of dimensions with one scale and one way to a total."""
-
-    id: str
-    version: str
-    sha256: str
-    """Of the parsed content as canonical JSON: layout and comments do not matter."""
-    aggregate: Literal["sum", "weighted_mean"]
-    scale: Scale
-    dimensions: tuple[Dimension, ...]
-
-    @property
-    def ref(self) -> RubricRef:
-        """How judgements name it."""
-        return RubricRef(id=self.id, version=self.version, sha256=self.sha256)
-
-    def total(self, scores: Mapping[str, float | None]) -> float | None:
-        """The total, or ``None`` unless every dimension is scored."""
-        found = [(dimension.weight, scores.get(dimension.id)) for dimension in self.dimensions]
-        if any(score is None for _, score in found):
-            return None
-        known = cast("list[tuple[float, float]]", found)
-        if self.aggregate == "sum":
-            return sum(score for _, score in known)
-        return sum(weight * score for weight, score in known)
-
-
-def load_reasoning_rubric() -> Rubric:
-    """The rubric that comes with the application."""
-    return load_rubric(_BUILT_IN / f"{REASONING}.toml")
-
-
-def load_rubrics(folder: Path) -> dict[str, Rubric]:
-    """Every ``*.toml`` of a folder, by id.
+def load_rubrics(folder: Path | None = None) -> dict[str, Rubric]:
+    """The rubrics that come with the application and every ``*.toml`` of a folder, by id.
 
     Raises:
         InvalidError: one cannot be used, or two have the same id.
     """
     found: dict[str, Rubric] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in [*sorted(_BUILT_IN.glob("*.toml")), *(sorted(folder.glob("*.toml")) if folder is not None else ())]:
         rubric = load_rubric(path)
         if rubric.id in found:
             raise InvalidError(f"Two rubrics have the id {rubric.id}")
@@ -217,6 +151,6 @@ def _rubric(raw: _RawRubric, digest: str) -> Rubric:
         version=raw.version,
         sha256=digest,
         aggregate=raw.aggregate,
-        scale=Scale(raw.scale.levels, raw.scale.min, raw.scale.max),
+        scale=Scale(levels=raw.scale.levels, min=raw.scale.min, max=raw.scale.max),
         dimensions=tuple(Dimension(**dict(dimension)) for dimension in raw.dimension),
     )

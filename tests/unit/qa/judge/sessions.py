@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.models.events import EVENTS, Event
+from app.models.rubric import Rubric
 from app.models.trace import TRACE, Trace
 from app.qa.base import Evidence
 from app.qa.judge.features.measure import Measure
 from app.qa.judge.features.reading import read_session
 from app.qa.judge.features.registry import FEATURES
+from app.qa.judge.rubric import REASONING, load_rubrics
 
+RUBRICS = load_rubrics()
+RUBRIC: Rubric = RUBRICS[REASONING]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 FAILURE = 'File "stats/median.py", line 14, in find_median\nAssertionError: assert 2 == 2.5\n1 failed, 3 passed'

@@ -8,13 +8,14 @@ from types import FrameType
 
 import pytest
 
-from app.models.qa import Judgement
-from app.qa.judge.evidence import render_events
+from app.models.judgement import Judgement
 from app.qa.judge.heuristic import HeuristicJudge
-from app.qa.judge.rubric import load_reasoning_rubric
+from app.qa.judge.record import Desk
+from app.qa.judge.rendering import render_events
 from tests.unit.qa.judge.sessions import (
     FAILURE,
     NOON,
+    RUBRIC,
     Draft,
     as_events,
     as_evidence,
@@ -27,11 +28,11 @@ from tests.unit.qa.judge.sessions import (
     thought,
 )
 
-RUBRIC = load_reasoning_rubric()
+DESK = Desk(now=lambda: NOON, monotonic=lambda: 0.0, new_id=lambda: "j-1")
 
 
 def judged(drafts: list[Draft]) -> Judgement:
-    (judgement,) = HeuristicJudge(RUBRIC, now=lambda: NOON, monotonic=lambda: 0.0).judge(as_evidence(drafts))
+    (judgement,) = HeuristicJudge(DESK).judge(as_evidence(drafts), RUBRIC)
     return judgement
 
 
@@ -167,7 +168,7 @@ def test_the_work_is_linear_in_the_events() -> None:
             for draft in good_session()
         ]
         evidence = as_evidence(drafts)
-        return calls_during(lambda: HeuristicJudge(RUBRIC, now=lambda: NOON).judge(evidence))
+        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, RUBRIC))
 
     assert calls(400) < 12 * calls(40)  # ten times the events; a square would be a hundred times the work
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app.errors import SettingsError
-from app.models.qa import JudgeIdentity, Judgement
+from app.models.judgement import JudgeIdentity, Judgement, JudgeMode
 from app.qa.judge.calls import LLMConfig
-from app.qa.judge.modes import JudgeMode, make_judge
+from app.qa.judge.heuristic import HeuristicJudge
+from app.qa.judge.modes import judge_of_mode
 from app.qa.judge.outcome import reasoning_outcome
-from app.qa.judge.rubric import load_reasoning_rubric
-from tests.unit.qa.judge.sessions import NOON, as_evidence, good_session
-
-RUBRIC = load_reasoning_rubric()
+from tests.unit.qa.judge.sessions import NOON, RUBRIC, as_evidence, good_session
 
 
 def a_judgement(total: float | None = 3.0, status: str = "scored", kind: str = "llm", **more: object) -> Judgement:
@@ -39,7 +37,7 @@ def a_judgement(total: float | None = 3.0, status: str = "scored", kind: str = "
     ],
 )
 def test_a_mode_without_a_key_has_one_judgement(mode: JudgeMode, kind: str, status: str, reason: str | None) -> None:
-    (judgement,) = make_judge(mode, RUBRIC, None, lambda: NOON).judge(as_evidence(good_session()))
+    (judgement,) = judge_of_mode(mode, HeuristicJudge(), None).judge(as_evidence(good_session()), RUBRIC)
 
     assert (judgement.judge.kind, judgement.status, judgement.reason) == (kind, status, reason)
 

@@ -11,14 +11,14 @@ import pytest
 
 import app.qa.judge.rubric as rubric_module
 from app.errors import InvalidError
-from app.qa.judge.rubric import load_reasoning_rubric, load_rubric, load_rubrics, parse_rubric
+from app.qa.judge.rubric import REASONING, load_rubric, load_rubrics, parse_rubric
 
 BUILT_IN = Path(rubric_module.__file__).parent / "rubrics" / "reasoning-5.toml"
 TEXT = BUILT_IN.read_text(encoding="utf-8")
 
 
 def test_the_reasoning_rubric_has_five_dimensions_on_five_levels() -> None:
-    rubric = load_reasoning_rubric()
+    rubric = load_rubrics()[REASONING]
 
     assert [dimension.id for dimension in rubric.dimensions] == [
         "hypothesis_formation", "evidence_gathering", "logical_coherence", "validation", "depth",
@@ -29,7 +29,7 @@ def test_the_reasoning_rubric_has_five_dimensions_on_five_levels() -> None:
 
 
 def test_the_total_is_the_sum_and_needs_every_dimension() -> None:
-    rubric = load_reasoning_rubric()
+    rubric = load_rubrics()[REASONING]
     scores: dict[str, float | None] = {dimension.id: 0.75 for dimension in rubric.dimensions}
 
     assert rubric.total(scores) == 3.75
@@ -84,8 +84,8 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_a_folder_of_rubrics_is_loaded_by_id(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text(TEXT, encoding="utf-8")
-    assert list(load_rubrics(tmp_path)) == ["reasoning-5"]
+    (tmp_path / "a.toml").write_text(TEXT.replace('id = "reasoning-5"', 'id = "mine"'), encoding="utf-8")
+    assert load_rubrics(tmp_path).keys() == {*load_rubrics(), "mine"}
 
     (tmp_path / "b.toml").write_text(TEXT, encoding="utf-8")
     with pytest.raises(InvalidError, match="Two rubrics"):

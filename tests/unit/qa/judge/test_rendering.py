@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.qa.judge.evidence import BYTES_PER_TOKEN, describe_record, render_events
+from app.qa.judge.rendering import BYTES_PER_TOKEN, describe_record, render_events
 from tests.unit.qa.judge.sessions import Draft, as_events, diff, edit, good_session, opened, ran, result_of, thought
 
 NONCE = "4f1c"

@@ -1,0 +1,89 @@
+"""Asking for judgements: which judge, by which rubrics, on what evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from app.errors import Fault, InvalidError
+from app.models.judgement import Judgement, JudgeMode
+from app.models.replay import Claim
+from app.models.rubric import Rubric
+from app.models.trace import Trace
+from app.qa.base import Evidence, Judge
+
+
+class UnknownRubricError(InvalidError):
+    """No rubric has this id."""
+
+    code = "unknown_rubric"
+
+
+class Judging:
+    """The judges and rubrics of this server."""
+
+    def __init__(
+        self,
+        make_judge: Callable[[JudgeMode, str | None], Judge],
+        default_mode: JudgeMode,
+        rubrics: Mapping[str, Rubric],
+        default_rubrics: Sequence[str],
+        too_large: Judge,
+    ) -> None:
+        """``make_judge`` answers with the judge of a mode, and of another model where one is named.
+
+        Raises:
+            UnknownRubricError: a default is not among the rubrics.
+        """
+        self._make_judge = make_judge
+        self._default_mode = default_mode
+        self._rubrics = dict(rubrics)
+        self._default_rubrics = tuple(default_rubrics)
+        self._too_large = too_large
+        self.choose(None)
+
+    @property
+    def rubrics(self) -> tuple[Rubric, ...]:
+        """Every rubric, by id."""
+        return tuple(self._rubrics[name] for name in sorted(self._rubrics))
+
+    @property
+    def default_rubrics(self) -> tuple[str, ...]:
+        """Ids of those that are asked for where a request names none."""
+        return self._default_rubrics
+
+    def choose(self, names: Sequence[str] | None) -> tuple[Rubric, ...]:
+        """The named rubrics, each once; the server's own choice where none are named.
+
+        Raises:
+            UnknownRubricError: one or more are not there; ``faults`` names each.
+        """
+        wanted = dict.fromkeys(self._default_rubrics if names is None else names)
+        missing = [name for name in wanted if name not in self._rubrics]
+        if missing:
+            known = ", ".join(sorted(self._rubrics))
+            faults = [Fault(("rubrics", name), f"no rubric has this id; there are {known}") for name in missing]
+            raise UnknownRubricError(f"No rubric has the id {', '.join(missing)}; there are {known}", faults)
+        return tuple(self._rubrics[name] for name in wanted)
+
+    def judge(
+        self,
+        evidence: Evidence,
+        rubrics: Sequence[str] | None = None,
+        mode: JudgeMode | None = None,
+        model: str | None = None,
+        *,
+        is_whole: bool = True,
+    ) -> tuple[Judgement, ...]:
+        """The judgements by every rubric, in their order. Of what is not whole, no judge is asked.
+
+        Raises:
+            UnknownRubricError: as ``choose``.
+        """
+        judge = self._make_judge(mode or self._default_mode, model) if is_whole else self._too_large
+        return tuple(judgement for rubric in self.choose(rubrics) for judgement in judge.judge(evidence, rubric))
+
+
+def evidence_of(trace: Trace, claims: Iterable[Claim]) -> Evidence:
+    """What a judge may know of a trace that was closed, and of what became of its claims."""
+    refuted = frozenset(claim.event_id for claim in claims if claim.status == "refuted" and claim.event_id is not None)
+    return Evidence(trace, trace.integrity.head if trace.integrity is not None else None, refuted)
