@@ -42,11 +42,13 @@ from app.services.idempotency import RequestKeys
 from app.services.indexing import IndexUpdater
 from app.services.ingest import IngestService
 from app.services.intake import Intake
+from app.services.judging import JudgingService
 from app.services.qa_run import WorkspaceFinder
 from app.services.queries import QueryService
 from app.services.recording import RecordingService
 from app.services.replays import ReplayService
 from app.services.retention import RetentionService
+from app.services.sealing import Sealer
 from app.services.traces import TraceService
 from app.settings import Settings, load_unchecked_settings
 from app.storage.check import CheckNote, DataDirectoryCheck
@@ -80,6 +82,7 @@ class Application:
     artifacts: ArtifactService
     finalize: FinalizeService
     replays: ReplayService
+    judging: JudgingService
     health: HealthService
     public_keys: Callable[[], dict[str, str]]
     close: Callable[[], None]
@@ -129,8 +132,9 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         utc_now,
         Effort(reruns=settings.reruns, budget_s=settings.rerun_budget_s),
     )
+    sealer = Sealer(signer, utc_now)
     find = _finder(settings, WorkspaceFinder(blobs, settings.repos_dir, limits), sandbox, _owner(layout))
-    finalize = FinalizeService(store, pipeline, find, dispatcher, signer, utc_now, settings.max_judged_bytes)
+    finalize = FinalizeService(store, pipeline, find, dispatcher, sealer, utc_now, settings.max_judged_bytes)
     lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
 
     background: list[Periodic] = []
@@ -154,6 +158,7 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
         artifacts=artifacts,
         finalize=finalize,
         replays=ReplayService(store, replayer, find, dispatcher, settings.max_judged_bytes),
+        judging=JudgingService(store, judging, dispatcher, sealer, settings.max_judged_bytes),
         health=HealthService(settings.data_dir, sandbox, lambda: _describe_judge(settings)),
         public_keys=lambda: _public_keys(layout),
         close=close,
@@ -328,7 +333,7 @@ def _sandbox_profile(settings: Settings, owner: str) -> SandboxProfile:
 def _judging(settings: Settings) -> Judging:
     try:
         rubrics = load_rubrics(settings.rubrics_dir)
-        names = [name.strip() for name in settings.judge_rubrics.split(",") if name.strip()]
+        names = [name.strip() for name in settings.judge_rubrics.split(",")]
         return Judging(lambda mode, model: _judge(settings, mode, model), settings.judge, rubrics, names, _too_large(settings))
     except UnknownRubricError as error:
         raise SettingsError(f"JUDGE_RUBRICS: {error.detail}") from None

@@ -18,6 +18,7 @@ class GuardedProtocol(HttpToolsProtocol):
     head_timeout_s = 30.0
     _waiting: asyncio.TimerHandle | None = None
     _in_head = True
+    _in_body = False
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -33,7 +34,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""
         if self._in_head:
-            self._head_bytes += len(data)
+            # the rest of a body that was answered before its end has its time, too, but is no head
+            self._head_bytes += 0 if self._in_body else len(data)
         elif self._waiting is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_head()
         super().data_received(data)
@@ -43,9 +45,15 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is here; the body is bounded by the application."""
         self._in_head = False
+        self._in_body = True
         self._head_bytes = 0
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body, where there is one, is here."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""

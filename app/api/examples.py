@@ -50,6 +50,8 @@ FINALIZE: dict[str, Any] = {"test_command": "python -m pytest -q tests/test_till
 
 REPLAY: dict[str, Any] = {"replay_commands": True}
 
+JUDGE: dict[str, Any] = {"rubrics": ["process-6"], "judge": "heuristic"}
+
 NEW_RECORDING: dict[str, Any] = {
     "participant_id": "p-042",
     "task_id": "BUG-42",

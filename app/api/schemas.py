@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.models.base import ShortText, Value
 from app.models.commands import TestCommand
-from app.models.judgement import JudgeMode
+from app.models.judgement import JudgeMode, JudgeRequest
 from app.models.recording import NewChunk, NewRecording
 from app.models.replay import ReplayRequest
 from app.models.trace import NewEvents, NewTrace
@@ -98,6 +98,7 @@ def install_openapi(app: FastAPI) -> None:
                 NewChunk,
                 FinalizeRequest,
                 ReplayRequest,
+                JudgeRequest,
                 Problem,
             ]
             _, found = models_json_schema([(model, "validation") for model in bodies], ref_template=_REFERENCE)

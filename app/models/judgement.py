@@ -122,8 +122,8 @@ class Judgement(Value):
     duration_ms: int
 
 
-class Judgements(Value):
-    """The judgements of a trace, the oldest first."""
+class JudgementList(Value):
+    """Judgements, the oldest first."""
 
     judgements: tuple[Judgement, ...]
 

@@ -95,3 +95,11 @@ class Rubric(Value):
     def _found(self, scores: Mapping[str, float | None]) -> list[tuple[float, float]]:
         known = ((dimension.weight, scores.get(dimension.id)) for dimension in self.dimensions)
         return [(weight, score) for weight, score in known if score is not None]
+
+
+class RubricList(Value):
+    """The rubrics of a server."""
+
+    rubrics: tuple[Rubric, ...]
+    default: tuple[str, ...]
+    """Ids of those that a finalize judges by where it names none."""

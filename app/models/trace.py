@@ -21,6 +21,7 @@ from app.models.base import (
 from app.models.commands import TestCommand
 from app.models.events import Event
 from app.models.integrity import Integrity
+from app.models.judgement import Judgement
 from app.models.qa import QAResults
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
@@ -179,6 +180,7 @@ class NewTrace(TraceStart):
     metrics: NotForClients = None
     qa_results: NotForClients = None
     qa_history: NotForClients = None
+    judgements: NotForClients = None
     integrity: NotForClients = None
     status: NotForClients = None
     created_at: NotForClients = None
@@ -205,6 +207,8 @@ class Trace(_TraceFields):
     qa_results: QAResults | None = None
     qa_history: tuple[QAResults, ...] = ()
     """Earlier results, oldest first."""
+    judgements: tuple[Judgement, ...] = ()
+    """Made on request since a finalize, oldest first; those of a finalize stand in its results."""
     status: Status = "open"
     created_at: datetime
     finalized_at: datetime | None = None

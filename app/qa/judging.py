@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from app.errors import Fault, InvalidError
+from app.errors import Fault, InvalidError, NotFoundError
 from app.models.judgement import Judgement, JudgeMode
 from app.models.replay import Claim
 from app.models.rubric import Rubric
@@ -16,6 +16,12 @@ class UnknownRubricError(InvalidError):
     """No rubric has this id."""
 
     code = "unknown_rubric"
+
+
+class RubricNotFoundError(NotFoundError):
+    """No rubric has this id."""
+
+    code = "rubric_not_found"
 
 
 class Judging:
@@ -50,6 +56,16 @@ class Judging:
     def default_rubrics(self) -> tuple[str, ...]:
         """Ids of those that are asked for where a request names none."""
         return self._default_rubrics
+
+    def rubric(self, rubric_id: str) -> Rubric:
+        """One rubric.
+
+        Raises:
+            RubricNotFoundError: it is not there.
+        """
+        if rubric_id not in self._rubrics:
+            raise RubricNotFoundError(rubric_id=rubric_id)
+        return self._rubrics[rubric_id]
 
     def choose(self, names: Sequence[str] | None) -> tuple[Rubric, ...]:
         """The named rubrics, each once; the server's own choice where none are named.

@@ -8,6 +8,7 @@ from typing import Any
 from app.rules.recording import as_recorded
 
 TRACE_VERSION = "1.0"
+SHOWN_RUBRIC = "process-6"
 
 
 def as_recording_document(document: bytes) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _qa(results: dict[str, Any] | None) -> dict[str, Any] | None:
     if results is None:
         return None
     verification = results["verification"]
-    judgement = next(iter(reversed(results["judgements"])), None)
+    judgement = _shown(results["judgements"])
     return {
         "validation": {
             "tests_passed": results["tests_passed"],
@@ -61,16 +62,22 @@ def _qa(results: dict[str, Any] | None) -> dict[str, Any] | None:
                 for name in ("verdict", "reason", "fail_to_pass", "pass_to_pass", "pass_to_fail", "fail_to_fail")
             },
         },
-        "judge": None if judgement is None else _judge(judgement, results),
+        "judge": None if judgement is None else _judge(judgement),
     }
 
 
-def _judge(judgement: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+def _shown(judgements: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The one that decides by the rubric that this API is about; by another one where nobody asked for that."""
+    shown = [judgement for judgement in judgements if judgement["rubric"]["id"] == SHOWN_RUBRIC] or judgements
+    return shown[-1] if shown else None
+
+
+def _judge(judgement: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": judgement["status"],
         "reason": judgement["reason"],
         "scores": {name: dimension["score"] for name, dimension in judgement["dimensions"].items()},
-        "overall": results["reasoning_score"],
+        "overall": judgement["total"],
         "feedback_summary": judgement["feedback"],
         "kind": judgement["judge"]["kind"],
         "model": judgement["judge"]["model"] or judgement["judge"]["name"],

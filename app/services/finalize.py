@@ -15,8 +15,8 @@ from app.models.trace import Trace
 from app.qa.investigation import Progress
 from app.qa.pipeline import QAPipeline, QARequest, no_progress
 from app.qa.workspaces import Workspaces
-from app.rules.seal import Signer, document_fields, seal
 from app.services.loading import load_bounded
+from app.services.sealing import Sealer
 from app.storage.base import TraceStore
 from app.utils.clock import Clock
 
@@ -38,7 +38,7 @@ class FinalizeService:
         pipeline: QAPipeline,
         find_workspaces: Callable[[Trace], Workspaces],
         dispatcher: Dispatcher,
-        signer: Signer,
+        sealer: Sealer,
         clock: Clock,
         max_judged_bytes: int,
     ) -> None:
@@ -46,7 +46,7 @@ class FinalizeService:
         self._pipeline = pipeline
         self._find_workspaces = find_workspaces
         self._dispatcher = dispatcher
-        self._signer = signer
+        self._sealer = sealer
         self._clock = clock
         self._max_judged_bytes = max_judged_bytes
         self._running: set[str] = set()
@@ -117,7 +117,7 @@ class FinalizeService:
         return done
 
     def _closed(self, trace: Trace, chain: bytes) -> Trace:
-        return self._sealed(trace.model_copy(update={"status": "finalizing"}), chain)
+        return self._sealer.sealed(trace.model_copy(update={"status": "finalizing"}), chain)
 
     def _with_results(self, trace: Trace, chain: bytes, results: QAResults) -> Trace:
         history = trace.qa_history if trace.qa_results is None else (*trace.qa_history, trace.qa_results)
@@ -127,12 +127,7 @@ class FinalizeService:
             "status": "finalized",
             "finalized_at": self._clock(),
         }
-        return self._sealed(trace.model_copy(update=update), chain)
-
-    def _sealed(self, trace: Trace, chain: bytes) -> Trace:
-        count = trace.metrics.num_events if trace.metrics is not None else 0
-        integrity = seal(document_fields(trace), head=chain, count=count, signer=self._signer, signed_at=self._clock())
-        return trace.model_copy(update={"integrity": integrity})
+        return self._sealer.sealed(trace.model_copy(update=update), chain)
 
     def _ended(self, trace_id: str, future: Future[Trace]) -> None:
         self._done(trace_id)

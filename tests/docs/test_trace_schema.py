@@ -37,6 +37,7 @@ SENT: dict[str, type[BaseModel]] = {
     "append": trace.NewEvents,
     "finalize": FinalizeRequest,
     "replay request": replay.ReplayRequest,
+    "judge request": judgement.JudgeRequest,
 }
 WRITTEN: dict[str, type[BaseModel]] = {
     "artifacts": trace.ArtifactRef,

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,26 @@ def test_a_body_that_drips_is_cut_off(server: Server) -> None:
 def test_a_kept_connection_serves_on(server: Server) -> None:
     with server.client() as client:
         assert [client.get("/health").status_code for _ in range(5)] == [200] * 5
+
+
+def test_the_rest_of_a_body_that_was_answered_early_is_no_head(server: Server) -> None:
+    head = (
+        f"PUT /traces/none/artifacts/log HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with socket.create_connection((server.host, server.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        early = connection.recv(65536)
+        for _ in range(10):
+            connection.sendall(bytes(100_000))
+            time.sleep(0.01)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        late = b""
+        while block := connection.recv(65536):
+            late += block
+
+    assert early.startswith(b"HTTP/1.1 404")
+    assert late.startswith(b"HTTP/1.1 200")
 
 
 def test_memory_does_not_grow_with_an_artifact(server: Server) -> None:
