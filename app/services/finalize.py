@@ -9,10 +9,11 @@ from concurrent.futures import Future
 
 from app.dispatch.base import Dispatcher
 from app.errors import BusyError, NotFoundError
-from app.models.job import JobState, JobStatus, QAJob, job_id_of
+from app.models.job import FinalizeRequest, JobState, JobStatus, QAJob, job_id_of
 from app.models.qa import QAResults
 from app.models.trace import Trace
 from app.qa.investigation import Progress
+from app.qa.judging import UnknownRubricError
 from app.qa.pipeline import QAPipeline, QARequest, no_progress
 from app.qa.workspaces import Workspaces
 from app.services.loading import load_bounded
@@ -65,13 +66,13 @@ class FinalizeService:
             BusyError: the trace is being finalized.
         """
         trace_id = job.trace_id
-        self._pipeline.refuse_unknown_rubrics(job.rubrics)
+        self._pipeline.refuse_unknown_rubrics(job.request.rubrics)
         with self._guard:
             if trace_id in self._running:
                 raise BusyError(f"Trace {trace_id} is being finalized", trace_id=trace_id)
             self._running.add(trace_id)
         try:
-            self._store.update(trace_id, self._closed)
+            self._store.update(trace_id, lambda trace, chain: self._closed(trace, chain, job.request))
             future = self._dispatcher.submit(job, lambda taken: self._run(taken, progress))
         except BaseException:
             self._done(trace_id)
@@ -80,14 +81,24 @@ class FinalizeService:
         return future
 
     def resume(self) -> int:
-        """Take up what a crash interrupted. Returns how many traces that are."""
+        """Take up what a crash interrupted, as it was asked for. Returns how many traces that are."""
         interrupted = self._store.unfinished()
         for trace_id in interrupted:
             try:
-                self.submit(QAJob(trace_id=trace_id))
+                self._resume(trace_id)
             except NotFoundError:
                 _log.warning("a trace to be finalized is gone", extra={"trace_id": trace_id})
         return len(interrupted)
+
+    def _resume(self, trace_id: str) -> None:
+        request = self._store.head(trace_id).trace.finalize_request or FinalizeRequest()
+        try:
+            self.submit(QAJob(trace_id=trace_id, request=request))
+        except UnknownRubricError as error:
+            _log.warning(
+                "an interrupted finalize judges by other rubrics", extra={"trace_id": trace_id, "problem": error.detail}
+            )
+            self.submit(QAJob(trace_id=trace_id, request=request.model_copy(update={"rubrics": None})))
 
     def job(self, job_id: str) -> JobStatus:
         """How a job stands.
@@ -110,14 +121,14 @@ class FinalizeService:
     def _run(self, job: QAJob, progress: Progress) -> Trace:
         loaded = load_bounded(self._store, job.trace_id, self._max_judged_bytes)
         workspaces = self._find_workspaces(loaded.trace)
-        request = QARequest(loaded.trace, workspaces, job.test_command, job.judge, job.rubrics, job.reruns, loaded.left_out)
+        request = QARequest(loaded.trace, workspaces, job.request, loaded.left_out)
         results = self._pipeline.run(request, progress)
         done = self._store.update(job.trace_id, lambda closed, chain: self._with_results(closed, chain, results))
         _log.info("trace finalized", extra={"trace_id": job.trace_id, "verdict": results.verification.verdict})
         return done
 
-    def _closed(self, trace: Trace, chain: bytes) -> Trace:
-        return self._sealer.sealed(trace.model_copy(update={"status": "finalizing"}), chain)
+    def _closed(self, trace: Trace, chain: bytes, request: FinalizeRequest) -> Trace:
+        return self._sealer.sealed(trace.model_copy(update={"status": "finalizing", "finalize_request": request}), chain)
 
     def _with_results(self, trace: Trace, chain: bytes, results: QAResults) -> Trace:
         history = trace.qa_history if trace.qa_results is None else (*trace.qa_history, trace.qa_results)

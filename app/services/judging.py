@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from app.dispatch.base import Dispatcher
 from app.errors import ConflictError
-from app.models.judgement import Judgement, JudgeRequest
+from app.models.judgement import Estimate, Judgement, JudgeRequest
 from app.models.qa import QAResults
 from app.models.rubric import Rubric
 from app.models.trace import Trace
+from app.qa.base import Evidence
 from app.qa.judging import Judging, evidence_of
-from app.services.loading import load_bounded
+from app.services.loading import LoadedTrace, load_bounded
 from app.services.sealing import Sealer
 from app.storage.base import TraceStore
 
@@ -63,6 +64,14 @@ class JudgingService:
         """
         return self._judging.rubric(rubric_id)
 
+    def choose(self, names: Sequence[str] | None) -> tuple[Rubric, ...]:
+        """The named rubrics, or those that a finalize judges by.
+
+        Raises:
+            UnknownRubricError: one or more are not there.
+        """
+        return self._judging.choose(names)
+
     def submit(self, trace_id: str, request: JudgeRequest) -> Future[tuple[Judgement, ...]]:
         """Have a finalized trace judged once more. The judgements are on disk, and sealed with the trace, when they are there.
 
@@ -72,9 +81,18 @@ class JudgingService:
             UnknownRubricError: a rubric that the request names is not there.
         """
         self._judging.choose(request.rubrics)
-        if self._store.head(trace_id).trace.status != "finalized":
-            raise NotFinalizedError(trace_id=trace_id)
+        self._refuse_unless_finalized(trace_id)
         return self._dispatcher.submit(_Job(trace_id, request), self._run)
+
+    def estimate(self, trace_id: str, request: JudgeRequest) -> tuple[Estimate, ...]:
+        """What the judgements that the request asks for would take. No judge is asked.
+
+        Raises:
+            As ``submit``.
+        """
+        self._refuse_unless_finalized(trace_id)
+        loaded, evidence = self._evidence(trace_id)
+        return self._judging.estimate(evidence, request.rubrics, request.judge, request.model, is_whole=loaded.is_whole)
 
     def judgements(self, trace_id: str) -> tuple[Judgement, ...]:
         """Every judgement that was made of a trace, the oldest first.
@@ -85,17 +103,23 @@ class JudgingService:
         return tuple(judgements_of(self._store.head(trace_id).trace))
 
     def _run(self, job: _Job) -> tuple[Judgement, ...]:
-        loaded = load_bounded(self._store, job.trace_id, self._max_judged_bytes)
-        claims = loaded.trace.qa_results.claims if loaded.trace.qa_results is not None else ()
+        loaded, evidence = self._evidence(job.trace_id)
         asked = job.request
-        made = self._judging.judge(
-            evidence_of(loaded.trace, claims), asked.rubrics, asked.judge, asked.model, is_whole=loaded.is_whole
-        )
+        made = self._judging.judge(evidence, asked.rubrics, asked.judge, asked.model, is_whole=loaded.is_whole)
         self._store.update(job.trace_id, lambda trace, chain: self._with(trace, chain, made))
         for judgement in made:
             told = {"rubric": judgement.rubric.id, "judge": judgement.judge.kind, "status": judgement.status}
             _log.info("trace judged", extra={"trace_id": job.trace_id, **told})
         return made
+
+    def _evidence(self, trace_id: str) -> tuple[LoadedTrace, Evidence]:
+        loaded = load_bounded(self._store, trace_id, self._max_judged_bytes)
+        results = loaded.trace.qa_results
+        return loaded, evidence_of(loaded.trace, results.claims if results is not None else ())
+
+    def _refuse_unless_finalized(self, trace_id: str) -> None:
+        if self._store.head(trace_id).trace.status != "finalized":
+            raise NotFinalizedError(trace_id=trace_id)
 
     def _with(self, trace: Trace, chain: bytes, made: tuple[Judgement, ...]) -> Trace:
         if trace.status != "finalized":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -14,14 +14,16 @@ from fastapi.testclient import TestClient
 
 from app.models.qa import TestOutcome
 from app.qa.base import RunResult, RunSpec, SandboxState
+from app.settings import Settings
 from tests.api.test_documents import is_problem
+from tests.api.till import BUGGY, FIX, TEST_FILE, TESTS, fixed_by_b, outcomes_by_b
 from tests.builders import a_session, a_tar, a_thought, an_edit
+from tests.conftest import a_server
 from tests.fakes import ScriptedSandbox
 from tests.scripted_suite import (
     Answer,
     Asked,
     Cheat,
-    Outcomes,
     ScriptedSuite,
     deny_failures,
     drop_the_last_result,
@@ -36,36 +38,9 @@ from tests.scripted_suite import (
     write_garbage,
 )
 
-TEST_FILE = "tests/test_till.py"
-TESTS = "def test_total():\n    assert total([1, 2]) == 3\n\n\ndef test_other():\n    assert total([]) == 0\n"
-BUGGY = {"till.py": "a\n", TEST_FILE: TESTS}
-FIX = an_edit("till.py", "@@ -1 +1 @@\n-a\n+b\n")
-
-
-def outcomes_by_b(files: Mapping[str, bytes]) -> Outcomes:
-    """test_total passes where the fix is in."""
-    total: TestOutcome = "passed" if files["till.py"] == b"b\n" else "failed"
-    return {f"{TEST_FILE}::test_total": total, f"{TEST_FILE}::test_other": "passed"}
-
-
-fixed_by_b = ScriptedSuite(outcomes_by_b, output=b"2 tests")
-"""As a suite answers that ``FIX`` mends."""
-
 
 def exited(code: int, output: bytes = b"") -> RunResult:
     return RunResult("exited", exit_code=code, output_head=output, output_bytes=len(output), duration_s=0.1)
-
-
-@pytest.fixture
-def with_workspace(client: TestClient) -> TestClient:
-    """A server with a trace, its fix and its workspace."""
-    client.post("/traces", json=a_session(events=[a_thought("because"), FIX]))
-    client.put(
-        "/traces/t-1/artifacts/workspace",
-        content=a_tar(BUGGY, prefix="till-1.0/"),
-        headers={"Content-Type": "application/gzip"},
-    )
-    return client
 
 
 def suites_of(sandbox: ScriptedSandbox) -> list[dict[str, bytes]]:
@@ -387,6 +362,39 @@ def test_a_finalize_that_a_crash_interrupted_is_done_by_the_next(with_workspace:
     assert results_of(with_workspace)["verification"]["verdict"] == "fixed"
 
 
+def test_an_interrupted_finalize_is_carried_out_as_it_was_asked_for(settings: Settings, sandbox: ScriptedSandbox) -> None:
+    def crash(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
+        raise RuntimeError("as if the process had ended here")
+
+    asked = {"test_command": "pytest -q tests/test_till.py", "judge": "off", "rubrics": ["reasoning-5"], "reruns": 3}
+    sandbox.answer = crash
+    with a_server(settings, sandbox) as client:
+        client.post("/traces", json=a_session(events=[a_thought("because"), FIX])).raise_for_status()
+        upload = {"Content-Type": "application/gzip"}
+        client.put("/traces/t-1/artifacts/workspace", content=a_tar(BUGGY), headers=upload).raise_for_status()
+        is_problem(client.post("/traces/t-1/finalize", json=asked), 500)
+
+    sandbox.answer = fixed_by_b
+    with a_server(settings, sandbox) as client:
+        document = until_finalized(client)
+
+    assert document["finalize_request"] == asked
+    assert document["qa_results"]["verification"]["test_command"] == asked["test_command"]
+    assert document["qa_results"]["verification"]["reruns"]["wanted"] == 3
+    assert [judgement["reason"] for judgement in document["qa_results"]["judgements"]] == [
+        "switched_off: the judge is switched off"
+    ]
+
+
+def until_finalized(client: TestClient) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while client.get("/jobs/qa-t-1").json()["status"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    document: dict[str, Any] = client.get("/traces/t-1").json()
+    return document
+
+
 def test_readiness_says_what_is_missing(client: TestClient, sandbox: ScriptedSandbox) -> None:
     assert client.get("/readyz").status_code == 200
     sandbox.ready = SandboxState(ready=False, reason="no container engine answers")
@@ -439,63 +447,6 @@ def test_a_slow_suite_is_run_again_as_often_as_there_is_time_for(
     sandbox.answer = ScriptedSuite(outcomes_by_b, duration_s=15)
 
     assert results_of(client)["verification"]["reruns"] == {"wanted": 7, "before": 2, "after": 2}
-
-
-# --- as events
-
-
-def events_of(answer: Any) -> list[tuple[str, Any]]:
-    """Kind and data of each server-sent event."""
-    found = []
-    for block in answer.text.split("\n\n")[:-1]:
-        fields = [line.partition(": ")[::2] for line in block.split("\n")]
-        kind = next(value for name, value in fields if name == "event")
-        found.append((kind, json.loads("\n".join(value for name, value in fields if name == "data"))))
-    return found
-
-
-STREAM = {"Accept": "text/event-stream"}
-
-
-def test_a_finalize_can_tell_its_stages_and_its_result_as_they_come(
-    with_workspace: TestClient, sandbox: ScriptedSandbox
-) -> None:
-    sandbox.answer = fixed_by_b
-
-    answer = with_workspace.post("/traces/t-1/finalize", headers=STREAM)
-
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    (first, job), *stages, (last, document) = events_of(answer)
-    assert (first, job) == ("job", {"job_id": "qa-t-1", "trace_id": "t-1"})
-    assert {kind for kind, _ in stages} == {"stage"}
-    assert [data["stage"] for _, data in stages[-2:]] == ["replay of the session", "judgement"]
-    assert last == "result"
-    assert document == with_workspace.get("/traces/t-1").json()
-
-
-def test_a_finalize_that_breaks_off_ends_with_a_problem(with_workspace: TestClient, sandbox: ScriptedSandbox) -> None:
-    def crash(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
-        raise RuntimeError("as if the process had ended here")
-
-    sandbox.answer = crash
-
-    answer = with_workspace.post("/traces/t-1/finalize", headers=STREAM)
-
-    assert events_of(answer)[-1] == ("problem", {"job_id": "qa-t-1", "status": "failed"})
-
-
-def test_what_cannot_be_finalized_is_refused_before_any_event(client: TestClient) -> None:
-    is_problem(client.post("/traces/absent/finalize", headers=STREAM), 404)
-    is_problem(client.post("/traces/absent/finalize", headers=STREAM, json={"judge": "oracle"}), 422)
-    is_problem(client.post("/traces/absent/finalize", headers=STREAM | {"Authorization": "Bearer wrong"}), 401)
-
-
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/json, text/event-stream", ""])
-def test_events_are_for_those_who_prefer_them(with_workspace: TestClient, accept: str) -> None:
-    answer = with_workspace.post("/traces/t-1/finalize", headers={"Accept": accept})
-
-    assert answer.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("reruns", [-1, 101, "many", 1.5])

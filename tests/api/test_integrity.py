@@ -15,7 +15,7 @@ from app.rules.integrity import verify_stream
 from app.settings import Settings
 from app.storage.keys import load_public_keys
 from tests import independent_verifier
-from tests.api.test_finalize import BUGGY, FIX, fixed_by_b
+from tests.api.till import BUGGY, FIX, fixed_by_b
 from tests.builders import a_session, a_tar, a_thought
 from tests.fakes import ScriptedSandbox
 

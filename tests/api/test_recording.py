@@ -16,7 +16,7 @@ from app.qa.base import RunResult, RunSpec
 from app.services.artifacts import Upload
 from app.settings import Settings
 from tests.api.test_documents import is_problem
-from tests.api.test_finalize import BUGGY, fixed_by_b
+from tests.api.till import BUGGY, fixed_by_b
 from tests.builders import a_tar
 from tests.conftest import a_server
 from tests.fakes import ScriptedSandbox

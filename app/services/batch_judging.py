@@ -1,0 +1,155 @@
+"""Judging many traces: those that are not judged yet, a few at once, with nothing asked for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.errors import PRTelemetryError
+from app.models.judgement import Estimate, Judgement, JudgementStatus, JudgeRequest
+from app.models.rubric import RubricRef
+
+_SETTLED: frozenset[JudgementStatus] = frozenset({"scored", "partial", "not_scorable", "refused"})
+"""Asking again would not tell anything new. Those that failed or were skipped are asked again."""
+
+
+class JudgeDesk(Protocol):
+    """Where traces are judged: a data directory, or a server."""
+
+    def judgements(self, trace_id: str) -> Sequence[Judgement]:
+        """Those that a trace has."""
+        ...
+
+    def submit(self, trace_id: str, request: JudgeRequest) -> Future[tuple[Judgement, ...]]:
+        """Have it judged once more; what comes of it is kept."""
+        ...
+
+    def estimate(self, trace_id: str, request: JudgeRequest) -> Sequence[Estimate]:
+        """What that would take. No judge is asked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every trace is to be judged by."""
+
+    rubrics: tuple[RubricRef, ...]
+    request: JudgeRequest
+    kinds: frozenset[str]
+    """Kinds of judges whose judgements count as done."""
+    models: str | None = None
+    """Whose judgements count as done, where a model judges; ``None``: any model's."""
+    again: bool = False
+    """Whether to judge what is judged already."""
+
+    def open_for(self, judgements: Iterable[Judgement]) -> JudgeRequest | None:
+        """What there is left to ask for; ``None`` where all is done."""
+        done = {judgement.rubric.sha256 for judgement in judgements if self._counts(judgement)}
+        left = tuple(rubric.id for rubric in self.rubrics if self.again or rubric.sha256 not in done)
+        return self.request.model_copy(update={"rubrics": left}) if left else None
+
+    def _counts(self, judgement: Judgement) -> bool:
+        judge = judgement.judge
+        is_theirs = judge.kind != "llm" or self.models in (None, judge.model)
+        return judge.kind in self.kinds and is_theirs and judgement.status in _SETTLED
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one trace."""
+
+    trace_id: str
+    judgements: tuple[Judgement, ...] = ()
+    was_done: bool = False
+    problem: str | None = None
+    """Why it could not be judged at all."""
+
+
+@dataclass
+class Totals:
+    """What a batch came to."""
+
+    traces: int = 0
+    done_before: int = 0
+    problems: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_samples: int = 0
+    cost: float | None = 0.0
+    """``None`` where the price of a model is not known."""
+
+    def add(self, judged: Judged) -> None:
+        """Count one trace."""
+        self.traces += 1
+        self.done_before += judged.was_done
+        self.problems += judged.problem is not None
+        for judgement in judged.judgements:
+            usage = judgement.usage
+            self.statuses[judgement.status] = self.statuses.get(judgement.status, 0) + 1
+            self._spend(usage.requests, usage.prompt_tokens or 0, usage.completion_tokens or 0, usage.cached_samples)
+            self._pay(usage.cost if usage.requests else 0.0)
+
+    def expect(self, estimate: Estimate) -> None:
+        """Count what one judgement is going to take."""
+        self._spend(estimate.requests, estimate.prompt_tokens, estimate.completion_tokens, estimate.cached_samples)
+        self._pay(estimate.cost)
+
+    def _spend(self, requests: int, prompt_tokens: int, completion_tokens: int, cached_samples: int) -> None:
+        self.requests += requests
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
+        self.cached_samples += cached_samples
+
+    def _pay(self, cost: float | None) -> None:
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+
+def judge_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task, at_once: int) -> Iterator[Judged]:
+    """Judge every trace that is not judged yet, ``at_once`` at a time; each is told when it is over.
+
+    What is over is kept: whoever is killed and starts again goes on behind it. A trace that is in the way stops no other.
+    """
+    waiting: dict[Future[tuple[Judgement, ...]], str] = {}
+    for trace_id in trace_ids:
+        begun = _begin(desk, trace_id, task)
+        if isinstance(begun, Judged):
+            yield begun
+            continue
+        waiting[begun] = trace_id
+        if len(waiting) >= at_once:
+            yield from _ended(waiting)
+    while waiting:
+        yield from _ended(waiting)
+
+
+def estimate_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task) -> Iterator[tuple[Judged, tuple[Estimate, ...]]]:
+    """What ``judge_all`` would take, trace by trace. No judge is asked."""
+    for trace_id in trace_ids:
+        try:
+            request = task.open_for(desk.judgements(trace_id))
+            estimates = tuple(desk.estimate(trace_id, request)) if request is not None else ()
+        except PRTelemetryError as error:
+            yield Judged(trace_id, problem=error.detail), ()
+            continue
+        yield Judged(trace_id, was_done=request is None), estimates
+
+
+def _begin(desk: JudgeDesk, trace_id: str, task: Task) -> Future[tuple[Judgement, ...]] | Judged:
+    try:
+        request = task.open_for(desk.judgements(trace_id))
+        return Judged(trace_id, was_done=True) if request is None else desk.submit(trace_id, request)
+    except PRTelemetryError as error:
+        return Judged(trace_id, problem=error.detail)
+
+
+def _ended(waiting: dict[Future[tuple[Judgement, ...]], str]) -> Iterator[Judged]:
+    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+        trace_id = waiting.pop(future)
+        try:
+            yield Judged(trace_id, future.result())
+        except PRTelemetryError as error:
+            yield Judged(trace_id, problem=error.detail)

@@ -1,0 +1,51 @@
+"""The page on comparing judges: its tables, compared by the command, give the output that it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.judge_compare import command
+from tests.docs.markdown import read
+
+PAGE = read("docs/howto/compare-judges.md")
+TABLES = dict(re.findall(r"^cat > (\S+\.csv) <<'CSV'\n(.*?)^CSV$", PAGE, re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    for name, content in TABLES.items():
+        (tmp_path / name).write_text(content)
+    return [*(str(tmp_path / name) for name in TABLES), "--rubric", "process-6"]
+
+
+def run(*arguments: str) -> str:
+    return CliRunner().invoke(command, arguments, catch_exceptions=False).stdout
+
+
+def test_the_table_is_what_the_command_prints(arguments: list[str]) -> None:
+    assert f"```\n{run(*arguments)}```" in PAGE
+
+
+def test_the_parts_are_what_the_command_prints(arguments: list[str]) -> None:
+    _, heading, parts = run(*arguments, "--split-by", "outcome").partition("By outcome:\n")
+
+    assert f"```\n{heading}{parts}```" in PAGE
+
+
+def test_the_json_is_what_the_command_prints(arguments: list[str]) -> None:
+    shown = re.search(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    found = json.loads(run(*arguments, "--json"))
+
+    assert shown is not None
+    assert json.loads(shown[1]) == found["agreements"][0]["measures"]["qwk"]
+
+
+def test_the_missing_map_is_what_the_command_prints(arguments: list[str]) -> None:
+    last = run(*arguments, "--calibrate").splitlines()[-1]
+
+    assert f"`{last}`" in PAGE
