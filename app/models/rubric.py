@@ -59,6 +59,8 @@ class Dimension(Value):
     """Whether it cannot be judged where no reasoning was recorded."""
     heuristic: dict[str, float]
     """Feature ids with their weights."""
+    never_above: tuple[str, ...] = ()
+    """Feature ids: a judge that counts gives no more than the lowest of them."""
 
 
 class Rubric(Value):

@@ -52,3 +52,6 @@ CAPS = (
     ),
 )
 """The caps, in the order their flags are told."""
+
+CAPPING_FEATURES = frozenset({"F01", "F10", "F11", "F13", "F16"})
+"""The features that caps look at."""

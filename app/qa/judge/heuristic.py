@@ -6,31 +6,81 @@ involved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
-from app.models.judgement import DimensionScore, JudgeIdentity, Judgement
+from app.models.judgement import DimensionScore, Estimate, JudgeIdentity, Judgement
 from app.models.rubric import Dimension, Rubric
 from app.qa.base import Evidence
-from app.qa.judge.caps import CAPS, Cap
+from app.qa.judge.caps import CAPPING_FEATURES, CAPS, Cap
 from app.qa.judge.features.hypotheses import find_hypotheses
 from app.qa.judge.features.measure import MAX_EVENTS, Measure
-from app.qa.judge.features.reading import read_session
-from app.qa.judge.features.registry import FEATURES, Feature
+from app.qa.judge.features.reading import session_of
+from app.qa.judge.features.registry import FEATURES, Feature, name_events
 from app.qa.judge.features.session import Session
 from app.qa.judge.record import Desk
 
-IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="1")
+IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="2")
 MIN_APPLICABLE_SHARE = 0.40
 """Below this share of applicable weight a dimension is not scored."""
 STEPS_FOR_CONFIDENCE = 3
-GOOD, POOR = 0.75, 0.5
-EVENTS_IN_SENTENCE = 3
+"""From so many reasoning steps on, their number is no reason for doubt."""
+LOW_CONFIDENCE = 0.5
+"""Below this a person should look."""
+REFUTED = "refuted_record"
+NEEDS_REVIEW = frozenset({REFUTED, "tests_weakened"})
+"""Flags that ask for a person, whatever the confidence."""
 NO_MODEL = (
     "Judged by counting; no language model was involved. Counting sees the form of the reasoning, not whether it is true."
 )
+
+
+class HeuristicJudge:
+    """Scores a trace by features that can be counted."""
+
+    def __init__(self, desk: Desk = Desk()) -> None:  # noqa: B008 - a frozen value
+        self._desk = desk
+
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
+        """One judgement: ``scored``; ``partial`` where a dimension has too little to count; ``not_scorable`` without events
+        that count."""
+        draft = self._desk.begin(evidence, rubric)
+        session = session_of(evidence)
+        if not session.length:
+            return (draft.finish(IDENTITY, "not_scorable", **_nothing_to_count(session)),)
+        counted = _count(session, rubric)
+        valued = {one.id: _value(one, counted) for one in rubric.dimensions}
+        dimensions = {one.id: _scored(rubric, one, valued[one.id], counted) for one in rubric.dimensions}
+        scores = {name: dimension.score for name, dimension in dimensions.items()}
+        missing = [name for name, score in scores.items() if score is None]
+        confidence = _confidence(rubric, dimensions)
+        flags = _flags(session, counted.caps)
+        judgement = draft.finish(
+            IDENTITY,
+            "partial" if missing else "scored",
+            _reason(missing, session),
+            dimensions=dimensions,
+            total=rubric.total(scores),
+            partial=rubric.partial(scores),
+            feedback=_feedback(counted, missing),
+            confidence=confidence,
+            flags=flags,
+            needs_review=confidence < LOW_CONFIDENCE or not NEEDS_REVIEW.isdisjoint(flags),
+            counted=_facts(counted),
+        )
+        return (judgement,)
+
+    def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:  # noqa: ARG002 - the interface hands it in
+        """Nothing: no model is asked."""
+        return Estimate(rubric=rubric.ref, kind=IDENTITY.kind)
+
+
+def measure_features(evidence: Evidence, names: Iterable[str] | None = None) -> Mapping[str, Measure]:
+    """What the named features of a trace come to, or all of them, by id. Events that were refuted do not count."""
+    return _measure(session_of(evidence), FEATURES if names is None else frozenset(names))
 
 
 @dataclass(frozen=True)
@@ -44,80 +94,72 @@ class _Counted:
 @dataclass(frozen=True)
 class _Valued:
     value: float | None
-    applicable: float
-    """The share of the weight whose features apply."""
+    confidence: float | None = None
     reason: str = ""
 
 
-class HeuristicJudge:
-    """Scores a trace by features that can be counted."""
-
-    def __init__(self, desk: Desk = Desk()) -> None:  # noqa: B008 - a frozen value
-        self._desk = desk
-
-    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
-        """One judgement: ``scored``; ``partial`` where a dimension has too little to count; ``not_scorable`` without events."""
-        draft = self._desk.begin(evidence, rubric)
-        if not evidence.trace.events:
-            return (draft.finish(IDENTITY, "not_scorable", "no_events", feedback=f"{NO_MODEL} The trace holds no events."),)
-        counted = _count(read_session(evidence.trace.events), rubric)
-        valued = {dimension.id: _value(dimension, counted) for dimension in rubric.dimensions}
-        dimensions = {one.id: _scored(rubric, one, valued[one.id], counted) for one in rubric.dimensions}
-        scores = {name: dimension.score for name, dimension in dimensions.items()}
-        missing = [name for name, score in scores.items() if score is None]
-        judgement = draft.finish(
-            IDENTITY,
-            "partial" if missing else "scored",
-            _reason(missing, counted.session),
-            dimensions=dimensions,
-            total=rubric.total(scores),
-            partial=rubric.partial(scores),
-            feedback=_feedback(counted, missing),
-            counted=_facts(counted, valued),
-            flags=tuple(cap.flag for cap in counted.caps),
-        )
-        return (judgement,)
-
-
-def _scored(rubric: Rubric, dimension: Dimension, valued: _Valued, counted: _Counted) -> DimensionScore:
-    if valued.value is None:
-        return DimensionScore(score=None, rationale=valued.reason)
-    features = [FEATURES[name] for name in dimension.heuristic]
-    sentences = [_sentence(feature, counted.measures[feature.id]) for feature in features]
-    held = [f"{cap.sentence}." for cap in counted.caps if dimension.id in cap.limits]
-    events = [event for feature in features for event in counted.measures[feature.id].events]
-    score = rubric.scale.between(valued.value)
-    return DimensionScore(
-        score=score,
-        level=rubric.scale.level_of(score),
-        rationale=" ".join(sentence for sentence in [*sentences, *held] if sentence),
-        evidence=tuple(dict.fromkeys(events))[:MAX_EVENTS],
-    )
-
-
 def _count(session: Session, rubric: Rubric) -> _Counted:
-    wanted = {name for dimension in rubric.dimensions for name in dimension.heuristic}
-    measures = {name: FEATURES[name].measure(session) for name in FEATURES if name in wanted}
+    asked = {name for one in rubric.dimensions for name in (*one.heuristic, *one.never_above)}
+    measures = _measure(session, asked | CAPPING_FEATURES)
     values = {name: measure.value for name, measure in measures.items()}
     caps = tuple(cap for cap in CAPS if cap.applies(values))
     return _Counted(session, measures, caps, bool(find_hypotheses(session)))
 
 
+def _measure(session: Session, names: Iterable[str]) -> dict[str, Measure]:
+    wanted = frozenset(names)
+    return {name: feature.measure(session) for name, feature in FEATURES.items() if name in wanted}
+
+
 def _value(dimension: Dimension, counted: _Counted) -> _Valued:
-    """The weighted mean of the features that apply, held down by the caps."""
+    """The weighted mean of the features that apply, held down by the caps and by the features that it is never above."""
     known = [(weight, counted.measures[name].value) for name, weight in dimension.heuristic.items()]
     applying = [(weight, value) for weight, value in known if value is not None]
     weight = sum(weight for weight, _ in applying)
     applicable = weight / sum(dimension.heuristic.values()) if dimension.heuristic else 0.0
-    if dimension.needs_reasoning and not counted.session.steps:
-        return _Valued(None, applicable, "Not scored: the trace holds no reasoning. It is missing, not bad.")
+    steps = len(counted.session.steps)
+    if dimension.needs_reasoning and not steps:
+        return _Valued(None, reason="Not scored: the trace holds no reasoning. It is missing, not bad.")
     if not applying or applicable < MIN_APPLICABLE_SHARE:
-        return _Valued(None, applicable, "Not scored: too little of what would have to be counted is in the trace.")
+        return _Valued(None, reason="Not scored: too little of what would have to be counted is in the trace.")
     value = sum(weight * value for weight, value in applying) / weight
     if dimension.id == "hypothesis_formation" and not counted.has_hypothesis:
         value = 0.0
-    limits = [cap.limits[dimension.id] for cap in counted.caps if dimension.id in cap.limits]
-    return _Valued(min([value, *limits]), applicable)
+    return _Valued(min([value, *_limits(dimension, counted)]), applicable * min(1.0, steps / STEPS_FOR_CONFIDENCE))
+
+
+def _limits(dimension: Dimension, counted: _Counted) -> list[float]:
+    capped = [cap.limits[dimension.id] for cap in counted.caps if dimension.id in cap.limits]
+    values = [counted.measures[name].value for name in dimension.never_above]
+    return capped + [value for value in values if value is not None]
+
+
+def _scored(rubric: Rubric, dimension: Dimension, valued: _Valued, counted: _Counted) -> DimensionScore:
+    if valued.value is None:
+        return DimensionScore(score=None, rationale=valued.reason)
+    features = [FEATURES[name] for name in dict.fromkeys((*dimension.heuristic, *dimension.never_above))]
+    caps = [cap for cap in counted.caps if dimension.id in cap.limits]
+    said = [*(feature.say(counted.measures[feature.id]) for feature in features), *(f"{cap.sentence}." for cap in caps)]
+    events = [event for feature in features for event in counted.measures[feature.id].events]
+    score = rubric.scale.between(valued.value)
+    return DimensionScore(
+        score=score,
+        level=rubric.scale.level_of(score),
+        confidence=valued.confidence,
+        rationale=" ".join(filter(None, said)),
+        evidence=tuple(dict.fromkeys(events))[:MAX_EVENTS],
+        flags=tuple(cap.flag for cap in caps),
+    )
+
+
+def _confidence(rubric: Rubric, dimensions: Mapping[str, DimensionScore]) -> float:
+    """The weighted mean over all dimensions; one that is not scored counts as 0."""
+    weights = [(one.weight, dimensions[one.id].confidence or 0.0) for one in rubric.dimensions]
+    return min(1.0, sum(weight * confidence for weight, confidence in weights) / sum(weight for weight, _ in weights))
+
+
+def _flags(session: Session, caps: Iterable[Cap]) -> tuple[str, ...]:
+    return (*(cap.flag for cap in caps), *([REFUTED] if session.refuted else []))
 
 
 def _reason(missing: list[str], session: Session) -> str | None:
@@ -126,39 +168,44 @@ def _reason(missing: list[str], session: Session) -> str | None:
     return f"{'too_little_evidence' if session.steps else 'no_reasoning'}: {', '.join(missing)}"
 
 
-def _sentence(feature: Feature, measure: Measure) -> str:
-    if measure.value is None:
-        return ""
-    said = feature.good if measure.value >= GOOD else feature.poor if measure.value < POOR else feature.between
-    share = f"{measure.counts[0]} of {measure.counts[1]}" if measure.counts else ""
-    events = ", ".join(measure.events[:EVENTS_IN_SENTENCE])
-    more = ", …" if len(measure.events) > EVENTS_IN_SENTENCE else ""
-    beside = "; ".join(part for part in (share, events + more) if part)
-    return f"{said} ({beside})." if beside else f"{said}."
+def _nothing_to_count(session: Session) -> dict[str, Any]:
+    if not session.refuted:
+        return {"reason": "no_events", "feedback": f"{NO_MODEL} The trace holds no events."}
+    return {
+        "reason": "refuted: no event is left to count",
+        "feedback": f"{NO_MODEL} {_refuted_sentence(session)} None is left.",
+        "flags": (REFUTED,),
+        "needs_review": True,
+    }
 
 
 def _feedback(counted: _Counted, missing: list[str]) -> str:
+    refuted = [_refuted_sentence(counted.session)] if counted.session.refuted else []
     held = [f"{cap.sentence}." for cap in counted.caps]
-    told = [_sentence(FEATURES[name], measure) for name, measure in counted.measures.items()]
+    told = [FEATURES[name].say(measure) for name, measure in counted.measures.items()]
     left_out = [f"Not scored: {', '.join(missing)}."] if missing else []
-    return " ".join([NO_MODEL, *left_out, *held, *filter(None, told)])
+    return " ".join([NO_MODEL, *refuted, *left_out, *held, *filter(None, told)])
 
 
-def _facts(counted: _Counted, valued: Mapping[str, _Valued]) -> dict[str, JsonValue]:
+def _refuted_sentence(session: Session) -> str:
+    return f"What some events claim was refuted; they count in nothing ({name_events(session.refuted)})."
+
+
+def _facts(counted: _Counted) -> dict[str, JsonValue]:
     session = counted.session
-    depth = min(1.0, len(session.steps) / STEPS_FOR_CONFIDENCE)
     return {
         "events": session.length,
+        "refuted_events": len(session.refuted),
         "reasoning_steps": len(session.steps),
         "results": len(session.results),
         "test_runs": len(session.test_runs),
+        "commands": len(session.commands),
         "edits": len(session.edits),
         "source_edits": len(session.source_edits),
         "test_edits": len(session.test_edits),
         "episodes": len(session.episodes),
         "english_cues_apply": session.cues_apply,
         "features": {name: _fact(FEATURES[name], measure) for name, measure in counted.measures.items()},
-        "confidence": {name: round(one.applicable * depth, 4) for name, one in valued.items()},
     }
 
 

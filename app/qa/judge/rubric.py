@@ -93,6 +93,7 @@ class _RawDimension(_Raw):
     cites: tuple[str, ...]
     needs_reasoning: bool = False
     heuristic: dict[str, float]
+    never_above: tuple[str, ...] = ()
 
 
 class _RawRubric(_Raw):
@@ -138,6 +139,9 @@ def _dimension_faults(dimension: _RawDimension, levels: int) -> Iterable[Fault]:
     for level in dimension.anchors:
         if not 0 <= level < levels:
             yield Fault((*where, "anchors", level), "expected a level of the scale")
+    for feature in dimension.never_above:
+        if feature not in FEATURES:
+            yield Fault((*where, "never_above", feature), "no feature has this id")
     for feature, weight in dimension.heuristic.items():
         if feature not in FEATURES:
             yield Fault((*where, "heuristic", feature), "no feature has this id")

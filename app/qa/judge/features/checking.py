@@ -24,10 +24,11 @@ def before_after_check(session: Session) -> Measure:
     before = {run.selection: run for run in session.test_runs if run.position < session.first_edit}
     after = {run.selection: run for run in session.runs_after}
     best, pair = 0.0, tuple([*before.values(), *after.values()][:1])
+    nothing_ran = () if pair else (session.source_edits[-1].event,)
     for value, earlier, later in _comparisons(before, after):
         if value > best:
             best, pair = value, (earlier, later)
-    return measured(best, (event for run in pair for event in run.events))
+    return measured(best, [*(event for run in pair for event in run.events), *nothing_ran])
 
 
 def check_after_last_edit(session: Session) -> Measure:
@@ -50,7 +51,8 @@ def wider_check(session: Session) -> Measure:
     fewest = min((run.tests for run in session.test_runs if run.tests is not None), default=None)
     narrow = min((run.selection for run in session.test_runs), key=lambda chosen: (-len(chosen), chosen), default="")
     wide = [run for run in session.runs_after if _is_wide(run, fewest, narrow)]
-    return measured(1.0 if wide else 0.0, (event for run in (wide or session.runs_after)[-1:] for event in run.events))
+    events = [event for run in (wide or session.runs_after)[-1:] for event in run.events]
+    return measured(1.0 if wide else 0.0, events or (session.source_edits[-1].event,))
 
 
 def tests_not_weakened(session: Session) -> Measure:
@@ -68,17 +70,17 @@ def tests_not_weakened(session: Session) -> Measure:
         if harm or change.net_assertions < 0:
             events.append(edit.event)
     weight += sum(max(0, -count) for count in net.values())
-    return measured(1 - weight / WEAKENING_BUDGET, events or (edit.event for edit in session.test_edits))
+    return measured(1 - weight / WEAKENING_BUDGET, events or (edit.event for edit in session.test_edits or session.edits))
 
 
 def regression_test(session: Session) -> Measure:
     """F17: 1 if a test, or an assertion on balance, was added, else 0."""
     if not session.edits:
         return NOT_APPLICABLE
-    adding = [edit for edit in session.test_edits if edit.change.net_tests > 0 or edit.change.net_assertions > 0]
+    adding = [edit.event for edit in session.test_edits if edit.change.net_tests > 0 or edit.change.net_assertions > 0]
     net = sum(edit.change.net_assertions for edit in session.test_edits)
     tests = sum(edit.change.net_tests for edit in session.test_edits)
-    return measured(1.0 if tests > 0 or net > 0 else 0.0, (edit.event for edit in adding))
+    return measured(1.0 if tests > 0 or net > 0 else 0.0, adding or (edit.event for edit in session.edits))
 
 
 def low_churn(session: Session) -> Measure:
@@ -96,7 +98,8 @@ def low_churn(session: Session) -> Measure:
         undone += back
         if back:
             events.append(edit.event)
-    return measured(1 - 2 * undone / total, events) if total else NOT_APPLICABLE
+    looked_at = events or (edit.event for edit in session.edits)
+    return measured(1 - 2 * undone / total, looked_at) if total else NOT_APPLICABLE
 
 
 def _comparisons(before: dict[str, Result], after: dict[str, Result]) -> list[tuple[float, Result, Result]]:

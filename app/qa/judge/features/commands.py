@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 CommandKind = Literal["test", "read", "probe", "other"]
@@ -33,6 +34,7 @@ _GIT_READERS = _words(
     blame branch cat-file describe diff grep log ls-files ls-tree rev-parse shortlog show status
     """
 )
+_GIT_OPTIONS_WITH_A_VALUE = _words("-C -c --git-dir --work-tree --namespace")
 _TIDYING = _words(
     """
     . : alias apt apt-get brew cd chmod chown clear code conda cp date deactivate echo env exit export false git
@@ -41,7 +43,9 @@ _TIDYING = _words(
     """
 )
 _INSTALLING = frozenset({"install", "ci", "add", "sync", "lock", "init"})
-_WRAPPERS = _words("-m bunx command coverage env exec nice nohup npx stdbuf sudo time xvfb-run")
+_WRAPPERS = _words("-m bunx command coverage exec nohup npx time")
+_WITH_OPTIONS = _words("doas env nice stdbuf sudo xvfb-run")
+_OPTIONS_WITH_A_VALUE = _words("-g -n -u --group --user")
 _RUNNERS = _words("bundle hatch pdm pipenv poetry rye uv")
 _ASKS_ONLY = frozenset({"--version", "--help", "-h", "-V", "--collect-only", "--co"})
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*\Z")
@@ -50,9 +54,18 @@ _QUIET = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATOR = re.compile(r"[|&;()\n]+\Z")
-_HEREDOC = re.compile(r"<<-?\s*['\"]?\w+[^\n]*")
+_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
 _SINGLE_TEST = re.compile(r"::\S+|(?:^|\s)(?:-k|-t|-run|--run|--filter|--grep|--tests|-Dtest)(?:[\s=]|$)")
 _WHOLE = frozenset({".", "./...", "...", "test", "tests", "tests/", "test/", "run"})
+
+
+@dataclass(frozen=True)
+class Heredoc:
+    """Text that stands below a command line and is fed to it."""
+
+    line: str
+    """The command line, without the mark."""
+    body: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ def read_command(text: str) -> Command:
     """Classify a command line. Where it does several things, tests count first, then probes, then reading."""
     segments = _segments(text)
     words = tuple(word for segment in segments for word in segment)
-    kinds = [(_kind(bare), bare) for bare in map(_unwrap, segments) if bare]
+    kinds = [(_kind(bare), bare) for bare in map(unwrap, segments) if bare]
     for wanted in ("test", "probe", "read"):
         for kind, bare in kinds:
             if kind == wanted:
@@ -83,6 +96,21 @@ def test_selection(text: str) -> str:
     return found.selection or " ".join(_without_reporting(tuple(text.split())))
 
 
+def commits(text: str) -> bool:
+    """Whether a command line makes a commit."""
+    return any(git_call(unwrap(words))[:1] == ("commit",) for words in _segments(text)) if "commit" in text else False
+
+
+def git_call(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What git is asked to do: its subcommand and what follows; empty where the program is not git."""
+    if program(words) != "git":
+        return ()
+    rest = words[1:]
+    while rest and rest[0].startswith("-"):
+        rest = rest[2:] if rest[0] in _GIT_OPTIONS_WITH_A_VALUE else rest[1:]
+    return rest
+
+
 def names_single_test(selection: str) -> bool:
     """Whether the selection picks tests by name rather than by file or folder."""
     return _SINGLE_TEST.search(selection) is not None
@@ -93,25 +121,57 @@ def is_bare(selection: str) -> bool:
     return all(word in _WHOLE for word in selection.split()[1:])
 
 
-def _segments(text: str) -> list[tuple[str, ...]]:
-    """The simple commands of a command line. One that writes a file by redirection is left out: it neither reads nor tests."""
-    segments: list[tuple[str, ...]] = []
+def pipelines(text: str) -> list[list[tuple[str, ...]]]:
+    """The pipelines of a command line, each as its simple commands with their words and redirections. Comments are left out."""
+    found: list[list[tuple[str, ...]]] = []
     current: list[str] = []
+    joins = False
     for word in [*_split(text), ";"]:
         if _OPERATOR.match(word) is None:
             current.append(word)
             continue
-        segment = _without_redirections(current)
-        if segment and not segment[0].startswith("#"):
-            segments.append(segment)
-        current = []
-    return segments
+        if current and not current[0].startswith("#"):
+            if joins and found:
+                found[-1].append(tuple(current))
+            else:
+                found.append([tuple(current)])
+        current, joins = [], word in ("|", "|&")
+    return found
+
+
+def split_heredocs(text: str) -> tuple[str, tuple[Heredoc, ...]]:
+    """A command line without what is fed to it from below, and that."""
+    kept: list[str] = []
+    found: list[Heredoc] = []
+    lines = iter(text.split("\n"))
+    for line in lines:
+        match = _HEREDOC.search(line)
+        if match is not None:
+            line = line[: match.start()] + line[match.end() :]
+            end = match[2]
+            found.append(Heredoc(line, "\n".join(takewhile(lambda below, end=end: below.strip() != end, lines))))  # type: ignore[misc]
+        kept.append(line)
+    return "\n".join(kept), tuple(found)
+
+
+def program(words: tuple[str, ...]) -> str:
+    """The name of the program that a simple command starts with; empty where there is none."""
+    return _name(words[0]) if words else ""
+
+
+def program_family(words: tuple[str, ...]) -> str:
+    """The name of the program without a version: ``python`` for ``python3.11``."""
+    return program(words).rstrip("0123456789.")
+
+
+def _segments(text: str) -> list[tuple[str, ...]]:
+    """The simple commands of a command line. One that writes a file by redirection is left out: it neither reads nor tests."""
+    segments = [_without_redirections(list(words)) for pipeline in pipelines(text) for words in pipeline]
+    return [segment for segment in segments if segment]
 
 
 def _split(text: str) -> list[str]:
-    shown = text[:MAX_COMMAND_CHARACTERS]
-    heredoc = _HEREDOC.search(shown)
-    shown = shown[: heredoc.start()] if heredoc else shown  # what follows is a file's content, not commands
+    shown, _ = split_heredocs(text[:MAX_COMMAND_CHARACTERS])
     lexer = shlex.shlex(shown, posix=True, punctuation_chars="|&;()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
@@ -140,11 +200,13 @@ def _without_redirections(words: list[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _unwrap(words: tuple[str, ...]) -> tuple[str, ...]:
+def unwrap(words: tuple[str, ...]) -> tuple[str, ...]:
     """The command itself, without assignments and programs that only start another."""
     while words:
         name = _name(words[0])
-        if _ASSIGNMENT.match(words[0]) or (name in _WRAPPERS and len(words) > 1):
+        if name in _WITH_OPTIONS and len(words) > 1:
+            words = _after_options(words[1:])
+        elif _ASSIGNMENT.match(words[0]) or (name in _WRAPPERS and len(words) > 1):
             words = words[1:]
             words = words[1:] if name == "coverage" and words[:1] == ("run",) else words
         elif name == "timeout":
@@ -162,7 +224,7 @@ def _unwrap(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _after_options(words: tuple[str, ...]) -> tuple[str, ...]:
     while words and words[0].startswith("-"):
-        words = words[1:]
+        words = words[2:] if words[0] in _OPTIONS_WITH_A_VALUE else words[1:]
     return words
 
 
@@ -175,7 +237,7 @@ def _kind(words: tuple[str, ...]) -> CommandKind:
     if _runs_tests(name, rest):
         return "other" if _ASKS_ONLY.intersection(rest) else "test"
     if name == "git":
-        return "read" if next((word for word in rest if not word.startswith("-")), "") in _GIT_READERS else "other"
+        return "read" if _GIT_READERS.intersection(git_call(words)[:1]) else "other"
     if name == "sed" and any(word.startswith(("-i", "--in-place")) for word in rest):
         return "other"
     if name in _READERS:

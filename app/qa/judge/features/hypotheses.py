@@ -6,7 +6,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.qa.judge.features.cues import has_hypothesis_cue
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured, share
 from app.qa.judge.features.session import Edit, Session, Step, names_edit
 
@@ -34,7 +33,7 @@ def _hypotheses(session: Session) -> Iterator[Hypothesis]:
     places = [edit.position for edit in edits]
     first_result = session.results[0].position if session.results else session.length
     for step in session.steps:
-        if step.states_hypothesis or (session.cues_apply and has_hypothesis_cue(step.text)):
+        if step.states_hypothesis or (session.cues_apply and step.suggests_cause):
             yield Hypothesis(step, STRONG if step.grounded else WEAK)
         elif step.grounded and step.position > first_result:
             following = bisect_right(places, step.position)
@@ -65,7 +64,7 @@ def hypothesis_specific(session: Session) -> Measure:
         return NOT_APPLICABLE
     hypotheses = find_hypotheses(session)
     specific = [one for one in hypotheses if one.step.terms.tokens or one.step.seen_words >= SEEN_WORDS]
-    return _share_of_hypotheses(specific, hypotheses)
+    return _share_of_hypotheses(session, specific, hypotheses)
 
 
 def hypothesis_tested(session: Session) -> Measure:
@@ -80,12 +79,12 @@ def hypothesis_tested(session: Session) -> Measure:
         for one, end in zip(hypotheses, ends, strict=False)
         if bisect_right(checks, one.step.position) < bisect_left(checks, end)
     ]
-    return _share_of_hypotheses(tested, hypotheses)
+    return _share_of_hypotheses(session, tested, hypotheses)
 
 
-def _share_of_hypotheses(hits: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis]) -> Measure:
+def _share_of_hypotheses(session: Session, hits: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis]) -> Measure:
     if not hypotheses:
-        return measured(0.0)
+        return measured(0.0, (step.event for step in session.steps))
     return share(len(hits), len(hypotheses), (one.step.event for one in hits or hypotheses))
 
 

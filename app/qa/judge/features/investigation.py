@@ -22,7 +22,7 @@ def failure_reproduced(session: Session) -> Measure:
     for value, runs in ((1.0, tests), (FAILING_PROBE, probes), (ANY_RESULT, before)):
         if runs:
             return measured(value, runs[0].events)
-    return measured(0.0)
+    return measured(0.0, _first_edit(session))
 
 
 def failure_interpreted(session: Session) -> Measure:
@@ -32,7 +32,7 @@ def failure_interpreted(session: Session) -> Measure:
         return NOT_APPLICABLE
     failing = next((run for run in _before_edit(session) if run.failed), None)
     if failing is None:
-        return measured(0.0)
+        return measured(0.0, _first_edit(session))
     steps = [step for step in session.steps if failing.position < step.position < session.until_first_edit]
     for step in steps:
         if shares_names(step.terms, step.words, failing.terms, least_words=1):
@@ -62,7 +62,11 @@ def evidence_breadth(session: Session) -> Measure:
             sources.setdefault(("read", reading.what), reading.event)
     for run in _before_edit(session):
         sources.setdefault(("test" if run.is_test else "probe", run.selection), run.events[0])
-    return measured(len(sources) / BROAD, sources.values())
+    return measured(len(sources) / BROAD, sources.values() or _first_edit(session))
+
+
+def _first_edit(session: Session) -> list[str]:
+    return [edit.event for edit in session.source_edits[:1]]
 
 
 def _before_edit(session: Session) -> list[Result]:

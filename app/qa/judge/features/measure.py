@@ -15,7 +15,8 @@ class Measure:
     value: float | None
     """From 0 to 1, higher is better; ``None`` where the feature does not apply."""
     events: tuple[str, ...] = ()
-    """Ids of the events behind it: the first ``MAX_EVENTS`` of them, in the order they were found."""
+    """Ids of the events behind it: the first ``MAX_EVENTS`` of them, in the order they were found. Where nothing was found to
+    name, those that were looked at."""
     counts: tuple[int, int] | None = None
     """How many of how many, where the value is a share."""
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from app.models.events import CodeEdit, Commit, Event, FileOpen, ReasoningStep, ReasoningStepData, TerminalCommand, TestResult
+from app.models.events import (
+    CodeEdit,
+    CodeEditData,
+    Commit,
+    Event,
+    FileClose,
+    FileOpen,
+    ReasoningStep,
+    ReasoningStepData,
+    TerminalCommand,
+    TerminalCommandData,
+    TestResult,
+    TestResultData,
+)
+from app.models.trace import Trace
+from app.qa.base import Evidence
 from app.qa.judge.features.changes import Change, is_scratch_name, kind_of_file, read_diff
-from app.qa.judge.features.commands import read_command, test_selection
-from app.qa.judge.features.cues import english_cues_apply, success_claims
-from app.qa.judge.features.session import Edit, EditKind, Reading, Result, Session, Step
+from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Command, commits, read_command, test_selection
+from app.qa.judge.features.cues import english_cues_apply, has_depth_cue, has_hypothesis_cue, success_claims
+from app.qa.judge.features.session import Edit, EditKind, Facts, Ran, Reading, Result, Session, Step
 from app.qa.judge.features.terms import MAX_TEXT_CHARACTERS, Terms, find_terms, find_words
 from app.utils.text import head_and_tail
 
@@ -17,6 +32,7 @@ GROUNDING_WORDS = 2
 """So many shared sub-words ground a step; one shared salient token does, too."""
 MAX_TAIL_PARTS = 12
 
+_COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _NOT_WORD = re.compile(r"[\W_]+")
 _FAILED = re.compile(r"\b([1-9]\d*) (?:failed|failing|failures?|errors?)\b", re.IGNORECASE)
 _PASSED = re.compile(r"\b([1-9]\d*) (?:passed|passing)\b", re.IGNORECASE)
@@ -30,30 +46,64 @@ def event_name(event: Event, position: int) -> str:
     return event.event_id or f"#{position + 1}"
 
 
-def read_session(events: Sequence[Event]) -> Session:
-    """The session that the events tell of."""
-    walk = _Walk(_last_mentions(events))
-    for position, event in enumerate(events):
-        walk.take(position, event_name(event, position), event)
+def session_of(evidence: Evidence) -> Session:
+    """The session of a trace: its events without those that were refuted, and what it says of itself."""
+    return read_session(evidence.trace.events, facts_of(evidence.trace), evidence.refuted)
+
+
+def facts_of(trace: Trace) -> Facts:
+    """What a trace says of itself apart from its events. A name such as ``main`` or ``unknown`` names no commit."""
+    repo = trace.repo
+    return Facts(
+        repository=bool(repo.url or repo.name),
+        start_commit=_is_commit(repo.commit_before),
+        test_command=bool(repo.test_command),
+        end_state=_is_commit(repo.commit_after) or any(map(_is_end_state, trace.artifacts)),
+    )
+
+
+def read_session(
+    events: Sequence[Event],
+    facts: Facts = Facts(),  # noqa: B008 - a frozen value
+    refuted: frozenset[str] = frozenset(),
+) -> Session:
+    """The session that the events tell of; those whose names are ``refuted`` count as if they were not there."""
+    named = [(event_name(event, position), event) for position, event in enumerate(events)]
+    recorded = tuple((name, event) for name, event in named if name not in refuted)
+    commands = {
+        position: read_command(event.data.command)
+        for position, (_, event) in enumerate(recorded)
+        if isinstance(event, TerminalCommand)
+    }
+    walk = _Walk(commands)
+    for position, (name, event) in enumerate(recorded):
+        walk.take(position, name, event)
     return Session(
-        length=len(events),
+        length=len(recorded),
+        recorded=recorded,
+        refuted=tuple(name for name, _ in named if name in refuted),
+        facts=facts,
         steps=tuple(walk.steps),
         results=tuple(walk.results),
         openings=tuple(walk.openings),
         read_commands=tuple(walk.read_commands),
         edits=tuple(walk.edits),
+        commands=tuple(walk.commands),
+        commits=tuple(walk.commits),
         first_other=walk.first_other,
         cues_apply=english_cues_apply(step.text for step in walk.steps),
     )
 
 
 class _Walk:
-    def __init__(self, last_mentions: dict[str, int]) -> None:
-        self._last_mentions = last_mentions
+    def __init__(self, commands: Mapping[int, Command]) -> None:
+        self._commands = commands
+        self._last_runs = _last_runs(commands)
         self._seen_tokens: set[str] = set()
         self._seen_words: set[str] = set()
         self._told: set[str] = set()
-        self._places: set[str] = set()
+        self._named_files: set[str] = set()
+        self._absolute_files: set[str] = set()
         self._kinds: dict[str, EditKind] = {}
         self._awaits_result: int | None = None
         self.steps: list[Step] = []
@@ -61,6 +111,8 @@ class _Walk:
         self.openings: list[Reading] = []
         self.read_commands: list[Reading] = []
         self.edits: list[Edit] = []
+        self.commands: list[Ran] = []
+        self.commits: list[int] = []
         self.first_other: int | None = None
 
     def take(self, position: int, name: str, event: Event) -> None:
@@ -70,31 +122,34 @@ class _Walk:
         if self.first_other is None:
             self.first_other = position
         if isinstance(event, CodeEdit):
-            self._take_edit(position, name, event)
+            self._take_edit(position, name, event.data)
         elif isinstance(event, TerminalCommand):
-            self._take_command(position, name, event)
+            self._take_command(position, name, event.data)
         elif isinstance(event, TestResult):
-            self._take_test_result(position, name, event)
+            self._take_test_result(position, name, event.data)
         elif isinstance(event, FileOpen):
             self.openings.append(Reading(position, name, event.data.file_path))
-            self._places.add(event.data.file_path)
+            self._named_files.add(event.data.file_path)
+            self._see(find_terms(event.data.file_path))
+        elif isinstance(event, FileClose):
             self._see(find_terms(event.data.file_path))
         elif isinstance(event, Commit):
-            self._see(find_terms(f"{event.data.sha} {event.data.message}"))
+            self.commits.append(position)
+            self._see(find_terms("\n".join((event.data.sha, event.data.message, event.data.diff or ""))))
 
     def _see(self, terms: Terms) -> None:
         self._seen_tokens |= terms.tokens
         self._seen_words |= terms.sub_words
 
     def _take_step(self, position: int, name: str, data: ReasoningStepData) -> None:
-        text = _text_of(data)
+        text = head_and_tail(_text_of(data), MAX_TEXT_CHARACTERS)
         key = _NOT_WORD.sub(" ", text.casefold()).strip()
         if not key or key in self._told:
             return
         self._told.add(key)
         terms, words = find_terms(text), find_words(text)
         seen_words = len(words & self._seen_words)
-        stated = "\n".join(filter(None, (data.content, data.observation, data.decision)))
+        stated = head_and_tail("\n".join(filter(None, (data.content, data.observation, data.decision))), MAX_TEXT_CHARACTERS)
         self.steps.append(
             Step(
                 position=position,
@@ -106,54 +161,59 @@ class _Walk:
                 grounded=not terms.tokens.isdisjoint(self._seen_tokens) or seen_words >= GROUNDING_WORDS,
                 seen_words=seen_words,
                 states_hypothesis=bool((data.hypothesis or "").strip()),
+                suggests_cause=has_hypothesis_cue(text),
+                looks_further=has_depth_cue(text),
             )
         )
 
-    def _take_edit(self, position: int, name: str, event: CodeEdit) -> None:
-        path, change = event.data.file_path, read_diff(event.data.diff)
+    def _take_edit(self, position: int, name: str, data: CodeEditData) -> None:
+        path, change = data.file_path, read_diff(data.diff)
         first = path not in self._kinds
         if first:
             self._kinds[path] = self._edit_kind(path, change, position)
         base = path.rsplit("/", 1)[-1].lower()
-        found = find_terms("\n".join((path, *change.added, *change.removed)))
+        found = find_terms(f"{path}\n{data.diff}")
         terms = Terms(found.tokens | {path.lower(), base}, found.sub_words)
-        known = first and (path in self._places or not self._places.isdisjoint(_tails(path)))
-        self.edits.append(Edit(position, name, path, self._kinds[path], change, terms, first, known))
+        known, has_snapshot = first and self._knows(path), data.snapshot_after is not None
+        self.edits.append(Edit(position, name, path, self._kinds[path], change, terms, first, known, data.diff, has_snapshot))
         self._awaits_result = None
         self._see(terms)
+
+    def _knows(self, path: str) -> bool:
+        """Whether a file was opened or named: by its path, by what is left of it below a folder, or by an absolute path."""
+        return path in self._absolute_files or not self._named_files.isdisjoint(_tails(path))
 
     def _edit_kind(self, path: str, change: Change, position: int) -> EditKind:
         kind = kind_of_file(path)
         if kind != "source" or not change.creates:
             return kind
-        run_later = self._last_mentions.get(path.rsplit("/", 1)[-1], -1) > position
+        run_later = self._last_runs.get(path.rsplit("/", 1)[-1], -1) > position
         return "scratch" if is_scratch_name(path) or run_later else "source"
 
-    def _take_command(self, position: int, name: str, event: TerminalCommand) -> None:
-        data = event.data
-        command = read_command(data.command)
+    def _take_command(self, position: int, name: str, data: TerminalCommandData) -> None:
+        command = self._commands[position]
         output = head_and_tail(data.output, MAX_TEXT_CHARACTERS)
-        terms = find_terms(f"{head_and_tail(data.command, MAX_TEXT_CHARACTERS // 2)}\n{output}")
+        told = find_terms(output)
         self._awaits_result = None
+        self.commands.append(Ran(position, name, data.command, command.kind, data.exit_code, data.cwd))
+        if commits(data.command):
+            self.commits.append(position)
         if command.kind == "read":
             self.read_commands.append(Reading(position, name, " ".join(command.words)))
-            self._learn_places(command.words)
+            self._learn_files(part for word in command.words for part in (word, word.rpartition(":")[2]))
         elif command.kind in ("test", "probe"):
-            failed = _has_failed(data.exit_code, output, is_test=command.kind == "test")
-            tests = _count_tests(output) if command.kind == "test" else None
-            self.results.append(Result(position, (name,), command.kind == "test", command.selection, failed, terms, tests))
+            self.results.append(_result(position, name, data, command, output, told))
             self._awaits_result = len(self.results) - 1 if command.kind == "test" else None
-        self._learn_places(place[1] for place in _PLACE.finditer(output))
-        self._see(terms)
+        self._learn_files(place[1] for place in _PLACE.finditer(output) if "." in place[1])
+        self._see(told)
+        self._see(find_terms(head_and_tail(data.command, MAX_COMMAND_CHARACTERS)))
 
-    def _take_test_result(self, position: int, name: str, event: TestResult) -> None:
-        data = event.data
-        told = "\n".join((data.test_command, data.summary, *data.failed_tests))
+    def _take_test_result(self, position: int, name: str, data: TestResultData) -> None:
+        told = head_and_tail("\n".join((data.summary, *data.failed_tests)), MAX_TEXT_CHARACTERS)
         terms = find_terms(told)
         failed = not data.tests_passed or bool(data.failed_tests) or bool(data.num_failed)
-        stated = (
-            None if data.num_passed is None and data.num_failed is None else (data.num_passed or 0) + (data.num_failed or 0)
-        )
+        counts = [count for count in (data.num_passed, data.num_failed) if count is not None]
+        stated = sum(counts) if counts else None
         selection = _stated_selection(data.test_command, data.selection)
         result = Result(position, (name,), True, selection, failed, terms, stated)
         if self._awaits_result is None:
@@ -161,17 +221,17 @@ class _Walk:
         else:
             self.results[self._awaits_result] = _merge(self.results[self._awaits_result], result)
             self._awaits_result = None
-        self._learn_places(place[1] for place in _PLACE.finditer(head_and_tail(told, MAX_TEXT_CHARACTERS)))
+        self._learn_files(place[1] for place in _PLACE.finditer(told) if "." in place[1])
         self._see(terms)
+        self._see(find_terms(head_and_tail(data.test_command, MAX_COMMAND_CHARACTERS)))
 
-    def _learn_places(self, paths: Iterable[str]) -> None:
+    def _learn_files(self, paths: Iterable[str]) -> None:
         for path in paths:
-            if "." not in path:
-                continue
             tidy = path.replace("\\", "/").removeprefix("./")
-            self._places.add(tidy)
             if tidy.startswith("/"):
-                self._places.update(_tails(tidy))
+                self._absolute_files |= _tails(tidy)
+            elif tidy:
+                self._named_files.add(tidy)
 
 
 def _tails(path: str) -> set[str]:
@@ -185,15 +245,34 @@ def _text_of(data: ReasoningStepData) -> str:
     return "\n".join(part for part in parts if part and part.strip())
 
 
-def _last_mentions(events: Sequence[Event]) -> dict[str, int]:
+def _last_runs(commands: Mapping[int, Command]) -> dict[str, int]:
     """The last place where a command runs a file, by the file's name."""
     found: dict[str, int] = {}
-    for position, event in enumerate(events):
-        if isinstance(event, TerminalCommand):
-            command = read_command(event.data.command)
-            if command.kind in ("probe", "test"):
-                found.update((word.rsplit("/", 1)[-1], position) for word in command.words)
+    for position, command in commands.items():
+        if command.kind in ("probe", "test"):
+            found.update((word.rsplit("/", 1)[-1], position) for word in command.words)
     return found
+
+
+def _result(position: int, name: str, data: TerminalCommandData, command: Command, output: str, told: Terms) -> Result:
+    is_test = command.kind == "test"
+    return Result(
+        position=position,
+        events=(name,),
+        is_test=is_test,
+        selection=command.selection if is_test else " ".join(data.command[:MAX_COMMAND_CHARACTERS].split()),
+        failed=_has_failed(data.exit_code, output, is_test=is_test),
+        terms=told,
+        tests=_count_tests(output) if is_test else None,
+    )
+
+
+def _is_commit(name: str | None) -> bool:
+    return name is not None and _COMMIT.fullmatch(name) is not None
+
+
+def _is_end_state(artifact: str) -> bool:
+    return artifact == "final_workspace" or "patch" in artifact.lower() or artifact.lower().endswith(".diff")
 
 
 def _has_failed(exit_code: int | None, output: str, *, is_test: bool) -> bool | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-from app.qa.judge.features.cues import has_depth_cue
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured, share
 from app.qa.judge.features.session import Edit, Session, Step, names_edit
 
@@ -85,9 +84,9 @@ def edge_cases(session: Session) -> Measure:
     cue alone, else 0."""
     if not session.steps or not session.cues_apply:
         return NOT_APPLICABLE
-    looking: list[Step] = [step for step in session.steps if has_depth_cue(step.text)]
+    looking: list[Step] = [step for step in session.steps if step.looks_further]
     if not looking:
-        return measured(0.0)
+        return measured(0.0, (step.event for step in session.steps))
     checks = [run.position for run in session.results] + [edit.position for edit in session.test_edits]
     followed = [step for step in looking if step.position < max(checks, default=-1)]
     return measured(1.0 if followed else CUE_ONLY, (step.event for step in followed or looking))

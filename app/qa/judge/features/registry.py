@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.qa.judge.features import checking, hypotheses, investigation, reasoning
+from app.qa.judge.features import checking, economy, hypotheses, investigation, reasoning, reproducing, safety
 from app.qa.judge.features.measure import Measure
 from app.qa.judge.features.session import Session
+
+GOOD, POOR = 0.75, 0.5
+EVENTS_IN_SENTENCE = 3
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,20 @@ class Feature:
     """Said below .5."""
     between: str
     """Said otherwise."""
+
+    def say(self, measure: Measure) -> str:
+        """The sentence for a value, with what it rests on; nothing where the feature does not apply."""
+        if measure.value is None:
+            return ""
+        said = self.good if measure.value >= GOOD else self.poor if measure.value < POOR else self.between
+        share = f"{measure.counts[0]} of {measure.counts[1]}" if measure.counts else ""
+        beside = "; ".join(part for part in (share, name_events(measure.events)) if part)
+        return f"{said} ({beside})." if beside else f"{said}."
+
+
+def name_events(events: Sequence[str]) -> str:
+    """The ids of events as a sentence names them: the first few."""
+    return ", ".join([*events[:EVENTS_IN_SENTENCE], *(["…"] if len(events) > EVENTS_IN_SENTENCE else [])])
 
 
 _ALL = (
@@ -139,6 +156,42 @@ _ALL = (
         "Few lines were changed back and forth",
         "Many lines were changed back and forth",
         "Some lines were changed back and forth",
+    ),
+    Feature(
+        "F20", "no_blind_reedits", economy.no_blind_reedits,
+        "Files were not edited again without something new to go by",
+        "Files were edited again and again with nothing run, read or thought between",
+        "Some files were edited again with nothing run, read or thought between",
+    ),
+    Feature(
+        "F21", "few_repeats", economy.few_repeats,
+        "Commands were hardly ever repeated without a change",
+        "Most commands repeat an earlier one although nothing had changed",
+        "Some commands repeat an earlier one although nothing had changed",
+    ),
+    Feature(
+        "F22", "no_dangerous_commands", safety.no_dangerous_commands,
+        "No dangerous command was run",
+        "Dangerous commands were run",
+        "A risky command was run",
+    ),
+    Feature(
+        "F23", "replayable", reproducing.replayable,
+        "Commands and diffs can be carried out again",
+        "Most commands or diffs cannot be carried out again",
+        "Some commands or diffs cannot be carried out again",
+    ),
+    Feature(
+        "F24", "no_secrets", safety.no_secrets,
+        "No secret is in the record",
+        "A secret was shown or written",
+        "A secret was shown or written",
+    ),
+    Feature(
+        "F25", "pinned", reproducing.pinned,
+        "Repository, commits and test command are stated",
+        "Most of repository, start commit, test command and end are not stated",
+        "Not all of repository, start commit, test command and end are stated",
     ),
 )  # fmt: skip
 

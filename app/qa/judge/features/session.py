@@ -1,6 +1,7 @@
 """A session in the terms that features are defined in: results, readings, edits, episodes and reasoning steps.
 
-Built in one walk over the events, in the order of the stored document. Positions count events from 0.
+Built in one walk over the events, in the order of the stored document. Positions count from 0, over the events that were not
+refuted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from app.models.events import Event
 from app.qa.judge.features.changes import Change
+from app.qa.judge.features.commands import CommandKind
 from app.qa.judge.features.terms import Terms
 
 EditKind = Literal["source", "test", "document", "scratch"]
@@ -33,6 +36,10 @@ class Step:
     """How many sub-words it shares with events before it."""
     states_hypothesis: bool
     """Whether its ``hypothesis`` field is filled."""
+    suggests_cause: bool
+    """Whether it has a hypothesis cue; of use only where cues apply."""
+    looks_further: bool
+    """Whether it has an edge-case or alternative cue; of use only where cues apply."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,11 @@ class Result:
     events: tuple[str, ...]
     is_test: bool
     selection: str
+    """Of a test run; the words of the command where it is none."""
     failed: bool | None
     """``None`` where neither the exit code nor the output tells."""
     terms: Terms
+    """The names in its output."""
     tests: int | None = None
     """How many tests ran, where that is stated."""
 
@@ -60,6 +69,18 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """A command in a terminal."""
+
+    position: int
+    event: str
+    text: str
+    kind: CommandKind
+    exit_code: int | None
+    cwd: str | None
+
+
+@dataclass(frozen=True)
 class Edit:
     """A file changed."""
 
@@ -69,11 +90,27 @@ class Edit:
     kind: EditKind
     change: Change
     terms: Terms
-    """The names of the file and in the changed lines."""
+    """The names of the file and in the diff."""
     is_first: bool
     """Whether it is the first edit of this file."""
     was_known: bool
     """Whether it is the first edit of a file that had been opened, named in a read command, or named with a line in output."""
+    diff: str
+    has_snapshot: bool
+    """Whether the content after the edit is there, too."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a trace says of itself apart from its events."""
+
+    repository: bool = False
+    """Whether it names its repository."""
+    start_commit: bool = False
+    """Whether it names the commit that the session began at."""
+    test_command: bool = False
+    end_state: bool = False
+    """Whether it names the commit that the session ended at, or holds the tree or patch that it ended with."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +118,20 @@ class Session:
     """What a judge that counts looks at."""
 
     length: int
-    """Number of events."""
+    """Number of events that count; positions are below it."""
+    recorded: tuple[tuple[str, Event], ...]
+    """These events, with the names that evidence knows them by."""
+    refuted: tuple[str, ...]
+    """Names of the events that do not count, because their own claims were refuted."""
+    facts: Facts
     steps: tuple[Step, ...]
     results: tuple[Result, ...]
     openings: tuple[Reading, ...]
     read_commands: tuple[Reading, ...]
     edits: tuple[Edit, ...]
+    commands: tuple[Ran, ...]
+    commits: tuple[int, ...]
+    """Positions of commits, and of commands that commit."""
     first_other: int | None
     """Position of the first event that is not reasoning."""
     cues_apply: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.qa.judge.features.words import STOP_WORDS
 from app.utils.text import head_and_tail
@@ -12,12 +13,14 @@ MAX_TEXT_CHARACTERS = 100_000
 """How much of one event's text is looked at: its beginning and its end."""
 MIN_SUB_WORD_LETTERS = 5
 MAX_TOKEN_CHARACTERS = 200
+_KNOWN_CHUNKS = 1 << 15
 
-_CHUNK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./\-]*")
+_CHUNK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./\-]*%?")
 _DOTTED = re.compile(r"[A-Za-z_]\w+\.\w*[A-Za-z]")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\Z", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LETTER, _DIGIT = re.compile(r"[A-Za-z]"), re.compile(r"[0-9]")
 _WORD = re.compile(rf"[a-z]{{{MIN_SUB_WORD_LETTERS},}}")
 
 
@@ -26,19 +29,22 @@ class Terms:
     """The names in a text, in lower case."""
 
     tokens: frozenset[str] = frozenset()
-    """Salient tokens: paths, dotted, snake_case and camelCase names, errors, words with a digit, numbers of three digits up."""
+    """Salient tokens: paths, dotted, snake_case and camelCase names, errors, words with a digit, numbers of three digits up
+    (but no percentages)."""
     sub_words: frozenset[str] = frozenset()
     """Parts of salient tokens that have five letters or more and are not stop words."""
 
 
 def find_terms(text: str) -> Terms:
     """The names in a text."""
-    salient = _salient_tokens(head_and_tail(text, MAX_TEXT_CHARACTERS))
-    sub_words = {part.lower() for token in salient for part in _LETTERS.findall(token)}
-    return Terms(
-        frozenset(token.lower() for token in salient),
-        frozenset(word for word in sub_words if len(word) >= MIN_SUB_WORD_LETTERS and word not in STOP_WORDS),
-    )
+    tokens: set[str] = set()
+    sub_words: set[str] = set()
+    for chunk in set(_CHUNK.findall(head_and_tail(text, MAX_TEXT_CHARACTERS))):
+        if len(chunk) <= MAX_TOKEN_CHARACTERS + 1:
+            found = _terms_of(chunk)
+            tokens |= found.tokens
+            sub_words |= found.sub_words
+    return Terms(frozenset(tokens), frozenset(sub_words))
 
 
 def find_words(text: str) -> frozenset[str]:
@@ -47,9 +53,19 @@ def find_words(text: str) -> frozenset[str]:
     return (frozenset(_WORD.findall(shown.lower())) | find_terms(shown).sub_words) - STOP_WORDS
 
 
-def _salient_tokens(text: str) -> set[str]:
-    chunks = {chunk.rstrip("./-") for chunk in _CHUNK.findall(text)}
-    return {piece for chunk in chunks if len(chunk) <= MAX_TOKEN_CHARACTERS for piece in _pieces(chunk) if _is_salient(piece)}
+@lru_cache(maxsize=_KNOWN_CHUNKS)
+def _terms_of(chunk: str) -> Terms:
+    """The names in one chunk. Sessions say the same names over and over."""
+    if chunk[-1] == "%" and chunk.rstrip("%").isdigit():
+        # every run of pytest says "100%", which ties nothing together
+        return Terms()
+    tidy = chunk.rstrip("./-%")
+    salient = {piece for piece in _pieces(tidy) if _is_salient(piece)} if len(tidy) <= MAX_TOKEN_CHARACTERS else set()
+    sub_words = {part.lower() for token in salient for part in _LETTERS.findall(token)}
+    return Terms(
+        frozenset(token.lower() for token in salient),
+        frozenset(word for word in sub_words if len(word) >= MIN_SUB_WORD_LETTERS and word not in STOP_WORDS),
+    )
 
 
 def _pieces(chunk: str) -> set[str]:
@@ -61,7 +77,7 @@ def _pieces(chunk: str) -> set[str]:
 def _is_salient(word: str) -> bool:
     if word.isdigit():
         return len(word) >= 3
-    if not any(character.isalpha() for character in word):
+    if _LETTER.search(word) is None:
         return False
     return (
         "_" in word.strip("_")
@@ -69,5 +85,5 @@ def _is_salient(word: str) -> bool:
         or _DOTTED.search(word) is not None
         or _CAMEL.search(word) is not None
         or (word.endswith(("Error", "Exception")) and word not in ("Error", "Exception"))
-        or (any(character.isdigit() for character in word) and _ORDINAL.match(word) is None)
+        or (_DIGIT.search(word) is not None and _ORDINAL.match(word) is None)
     )

@@ -37,7 +37,8 @@ HYPOTHESIS_CUES = (
     r"hypothesi[sz]e", r"might be", r"may be", r"could be", r"must be (?:that|because|due|caused)", r"perhaps",
     r"maybe", r"presumably", r"i (?:think|believe|bet|guess)", r"my (?:guess|theory|hunch)",
     r"(?:seems|appears) (?:that|to be|like|as if)", r"looks like", r"caused by", r"because of",
-    r"the (?:cause|culprit|reason|bug|problem|issue) is", r"due to", r"explains? (?:why|the)", r"would explain",
+    r"the (?:cause|culprit|reason|bug|problem|issue) is(?! (?:\S+ )?(?:fixed|gone|resolved|solved))",
+    r"due to", r"explains? (?:why|the)", r"would explain",
     r"stems? from",
 )  # fmt: skip
 """A cause is proposed."""

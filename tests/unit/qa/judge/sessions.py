@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 from typing import Any
 
 from app.models.events import EVENTS, Event
@@ -11,12 +13,12 @@ from app.models.rubric import Rubric
 from app.models.trace import TRACE, Trace
 from app.qa.base import Evidence
 from app.qa.judge.features.measure import Measure
-from app.qa.judge.features.reading import read_session
-from app.qa.judge.features.registry import FEATURES
-from app.qa.judge.rubric import REASONING, load_rubrics
+from app.qa.judge.heuristic import measure_features
+from app.qa.judge.rubric import PROCESS, REASONING, load_rubrics
 
 RUBRICS = load_rubrics()
 RUBRIC: Rubric = RUBRICS[REASONING]
+PROCESS_RUBRIC: Rubric = RUBRICS[PROCESS]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 FAILURE = 'File "stats/median.py", line 14, in find_median\nAssertionError: assert 2 == 2.5\n1 failed, 3 passed'
@@ -36,6 +38,16 @@ NEW_TEST = """\
 +    assert find_median([1, 2, 3, 4]) == 2.5
 """
 
+NEW_FILE = "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x = 1\n"
+
+PINNED = {
+    "name": "stats",
+    "url": "https://example.com/stats.git",
+    "commit_before": "a1b2c3d4e5f6",
+    "commit_after": "0f1e2d3c4b5a",
+    "test_command": "pytest",
+}
+
 Draft = dict[str, Any]
 
 
@@ -54,6 +66,15 @@ def ran(command: str, exit_code: int | None = 0, output: str = "") -> Draft:
 
 def result_of(passed: bool, command: str = "pytest", **more: Any) -> Draft:
     return {"event_type": "test_result", "data": {"tests_passed": passed, "test_command": command, "summary": "", **more}}
+
+
+def committed(message: str = "Fix the median", sha: str = "0f1e2d3c4b5a") -> Draft:
+    return {"event_type": "commit", "data": {"sha": sha, "message": message}}
+
+
+FAILS = ran("pytest tests/test_median.py", 1, FAILURE)
+PASSES = ran("pytest tests/test_median.py", 0, "4 passed")
+GUESS = thought("Probably find_median in stats/median.py forgets the average.")
 
 
 def opened(path: str = "stats/median.py") -> Draft:
@@ -84,6 +105,37 @@ def good_session() -> list[Draft]:
     ]  # fmt: skip
 
 
+def without(*numbers: int) -> list[Draft]:
+    """The good session without some of its events, counted from 1."""
+    return [draft for number, draft in enumerate(good_session(), start=1) if number not in numbers]
+
+
+def repeated(times: int) -> list[Draft]:
+    """The good session over and over, its thoughts in other words each time."""
+    return [_numbered(draft, number) for number in range(times) for draft in good_session()]
+
+
+def _numbered(draft: Draft, number: int) -> Draft:
+    data = draft["data"]
+    return {**draft, "data": {**data, "content": f"{data['content']} {number}"}} if "content" in data else draft
+
+
+def calls_during(work: Callable[[], object]) -> int:
+    """How many functions were called: a measure of the work that no other program on the machine disturbs."""
+    count = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 def as_events(drafts: Iterable[Draft]) -> tuple[Event, ...]:
     """The events, a minute apart, named ``id-1``, ``id-2`` …"""
     raw = [
@@ -100,7 +152,7 @@ def as_trace(drafts: Iterable[Draft], **more: Any) -> Trace:
             "trace_id": "t-1",
             "developer_id": "dev-1",
             "start_time": NOON,
-            "repo": {"name": "stats"},
+            "repo": PINNED,
             "created_at": NOON,
             "request_sha256": "0" * 64,
             "events": as_events(drafts),
@@ -109,11 +161,11 @@ def as_trace(drafts: Iterable[Draft], **more: Any) -> Trace:
     )
 
 
-def as_evidence(drafts: Iterable[Draft]) -> Evidence:
+def as_evidence(drafts: Iterable[Draft], refuted: Iterable[str] = (), **more: Any) -> Evidence:
     """What a judge is given."""
-    return Evidence(as_trace(drafts))
+    return Evidence(as_trace(drafts, **more), refuted=frozenset(refuted))
 
 
-def measure(feature: str, drafts: Iterable[Draft]) -> Measure:
+def measure(feature: str, drafts: Iterable[Draft], refuted: Iterable[str] = (), **more: Any) -> Measure:
     """One feature of a session."""
-    return FEATURES[feature].measure(read_session(as_events(drafts)))
+    return measure_features(as_evidence(drafts, refuted, **more), [feature])[feature]

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 import pytest
 
 from app.models.judgement import Judgement
+from app.models.rubric import Rubric
 from app.qa.judge.heuristic import HeuristicJudge
 from app.qa.judge.record import Desk
-from app.qa.judge.rendering import render_events
 from tests.unit.qa.judge.sessions import (
     FAILURE,
     NOON,
+    PROCESS_RUBRIC,
     RUBRIC,
     Draft,
-    as_events,
     as_evidence,
+    calls_during,
     diff,
     edit,
     good_session,
     opened,
     ran,
+    repeated,
     result_of,
     thought,
 )
@@ -31,9 +29,15 @@ from tests.unit.qa.judge.sessions import (
 DESK = Desk(now=lambda: NOON, monotonic=lambda: 0.0, new_id=lambda: "j-1")
 
 
-def judged(drafts: list[Draft]) -> Judgement:
-    (judgement,) = HeuristicJudge(DESK).judge(as_evidence(drafts), RUBRIC)
+def judged(drafts: list[Draft], rubric: Rubric = RUBRIC) -> Judgement:
+    (judgement,) = HeuristicJudge(DESK).judge(as_evidence(drafts), rubric)
     return judgement
+
+
+def dimension(judgement: Judgement, name: str) -> float:
+    score = judgement.dimensions[name].score
+    assert score is not None
+    return score
 
 
 def test_a_good_session_is_scored_with_evidence() -> None:
@@ -63,7 +67,7 @@ def test_counted_holds_the_features_and_counts() -> None:
 
     assert counted["edits"] == 2
     assert counted["features"]["F13"] == {"name": "check_after_last_edit", "value": 1.0, "events": ["id-9"]}  # type: ignore[index,call-overload]
-    assert len(counted["features"]) == 19  # type: ignore[arg-type]
+    assert counted["features"].keys() == {f"F{number:02}" for number in range(1, 20)}  # type: ignore[union-attr]
 
 
 def test_without_events_nothing_can_be_scored() -> None:
@@ -101,30 +105,49 @@ def test_without_any_hypothesis_there_is_no_hypothesis_formation() -> None:
     assert judgement.dimensions["hypothesis_formation"].score == 0.0
 
 
+CARELESS_CLAIMS = [
+    *good_session(), edit(), thought("Fixed the last bit: tests pass."), thought("All tests are green."), thought("Verified."),
+    thought("It works now."),
+]  # fmt: skip
+UNPREPARED = [edit(), *good_session()]
+WEAKENED = [*good_session(), edit("tests/test_b.py", diff(added=["@pytest.mark.skip"])), ran("pytest")]
+UNCHECKED = [*good_session(), edit()]
+
+
 @pytest.mark.parametrize(
     ("drafts", "flag", "limits"),
     [
-        (
-            [*good_session(), edit(), thought("Fixed the last bit: tests pass."), thought("All tests are green."),
-             thought("Verified."), thought("It works now.")],
-            "unsupported_claims", {"logical_coherence": 0.4, "validation": 0.5},
-        ),
-        ([edit(), *good_session()], "no_investigation", {"hypothesis_formation": 0.25, "depth": 0.25}),
-        (
-            [*good_session(), edit("tests/test_b.py", diff(added=["@pytest.mark.skip"])), ran("pytest")],
-            "tests_weakened", {"validation": 0.25},
-        ),
-        ([*good_session(), edit()], "unverified", {"validation": 0.25}),
+        (CARELESS_CLAIMS, "unsupported_claims", {"logical_coherence": 0.4, "validation": 0.5}),
+        (UNPREPARED, "no_investigation", {"hypothesis_formation": 0.25, "depth": 0.25}),
+        (WEAKENED, "tests_weakened", {"validation": 0.25}),
+        (UNCHECKED, "unverified", {"validation": 0.25}),
     ],
-)  # fmt: skip
+)
 def test_a_cap_holds_its_dimensions_down_and_is_told(drafts: list[Draft], flag: str, limits: dict[str, float]) -> None:
     judgement = judged(drafts)
 
     assert flag in judgement.flags
+    assert {name for name, one in judgement.dimensions.items() if flag in one.flags} == set(limits)
     for name, limit in limits.items():
-        score = judgement.dimensions[name].score
-        assert score is not None
-        assert score <= limit
+        assert dimension(judgement, name) <= limit
+
+
+@pytest.mark.parametrize(
+    ("drafts", "flag", "limits"),
+    [
+        (CARELESS_CLAIMS, "unsupported_claims", {"causal_linking": 2.0}),
+        (UNPREPARED, "no_investigation", {"causal_linking": 1.25, "experiment_design": 2.0}),
+        (WEAKENED, "tests_weakened", {"experiment_design": 1.25, "safety_hygiene": 2.5, "causal_linking": 2.5}),
+        (UNCHECKED, "unverified", {"experiment_design": 2.5}),
+    ],
+)
+def test_the_caps_hold_by_the_process_rubric_too(drafts: list[Draft], flag: str, limits: dict[str, float]) -> None:
+    judgement = judged(drafts, PROCESS_RUBRIC)
+
+    assert flag in judgement.flags
+    assert {name for name, one in judgement.dimensions.items() if flag in one.flags} == set(limits)
+    for name, limit in limits.items():
+        assert dimension(judgement, name) <= limit < dimension(judged(good_session(), PROCESS_RUBRIC), name)
 
 
 def test_a_good_session_has_no_flags() -> None:
@@ -141,49 +164,28 @@ def test_a_good_session_has_no_flags() -> None:
     ],
 )
 def test_odd_events_are_judged_like_any_other(drafts: list[Draft]) -> None:
-    assert judged(drafts).status in ("scored", "partial")
+    assert {judged(drafts, rubric).status for rubric in (RUBRIC, PROCESS_RUBRIC)} <= {"scored", "partial"}
 
 
-@pytest.mark.parametrize("part", ["a", "a.", "/a", "a_B", "1", " ", "n't ", "tests ", "\x1b]0;", "{", "-", "\n@@", "'", "<<"])
+ODD_PARTS = (
+    "a", "a.", "/a", "a_B", "1", " ", "n't ", "tests ", "\x1b]0;", "{", "-", "\n@@", "'", "<<", "sh|", "a=1 ", "eval ", "<<a\n",
+    "~/", "$(curl ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ODD_PARTS)
 def test_long_odd_text_is_judged_like_any_other(part: str) -> None:
     """A search that starts anew at every character would not come back from this."""
     text = part * (200_000 // len(part))
     drafts = [ran(text, 1, text), thought(text), edit(diff=text), result_of(False, "pytest", summary=text), thought("x")]
 
-    assert judged(drafts).status in ("scored", "partial")
-    assert render_events(as_events(drafts), "n", 1000) is not None
+    assert {judged(drafts, rubric).status for rubric in (RUBRIC, PROCESS_RUBRIC)} <= {"scored", "partial"}
 
 
-def test_the_work_is_linear_in_the_events() -> None:
+@pytest.mark.parametrize("rubric", [RUBRIC, PROCESS_RUBRIC], ids=lambda rubric: rubric.id)
+def test_the_work_is_linear_in_the_events(rubric: Rubric) -> None:
     def calls(repeats: int) -> int:
-        drafts = [
-            {
-                **draft,
-                "data": {
-                    **draft["data"],
-                    **({"content": f"{draft['data']['content']} {n}"} if "content" in draft["data"] else {}),
-                },
-            }
-            for n in range(repeats)
-            for draft in good_session()
-        ]
-        evidence = as_evidence(drafts)
-        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, RUBRIC))
+        evidence = as_evidence(repeated(repeats))
+        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, rubric))
 
     assert calls(400) < 12 * calls(40)  # ten times the events; a square would be a hundred times the work
-
-
-def calls_during(work: Callable[[], object]) -> int:
-    """How many functions were called: a measure of the work that no other program on the machine disturbs."""
-    count = 0
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import SettingsError
 from app.models.judgement import JudgeIdentity, Judgement, JudgeMode
-from app.qa.judge.calls import LLMConfig
+from app.qa.judge.config import LLMConfig
 from app.qa.judge.heuristic import HeuristicJudge
 from app.qa.judge.modes import judge_of_mode
 from app.qa.judge.outcome import reasoning_outcome

@@ -11,10 +11,12 @@ import pytest
 
 import app.qa.judge.rubric as rubric_module
 from app.errors import InvalidError
-from app.qa.judge.rubric import REASONING, load_rubric, load_rubrics, parse_rubric
+from app.qa.judge.caps import CAPPING_FEATURES, CAPS
+from app.qa.judge.rubric import PROCESS, REASONING, load_rubric, load_rubrics, parse_rubric
 
-BUILT_IN = Path(rubric_module.__file__).parent / "rubrics" / "reasoning-5.toml"
-TEXT = BUILT_IN.read_text(encoding="utf-8")
+BUILT_IN = Path(rubric_module.__file__).parent / "rubrics"
+TEXT = (BUILT_IN / "reasoning-5.toml").read_text(encoding="utf-8")
+PROCESS_TEXT = (BUILT_IN / "process-6.toml").read_text(encoding="utf-8")
 
 
 def test_the_reasoning_rubric_has_five_dimensions_on_five_levels() -> None:
@@ -26,6 +28,53 @@ def test_the_reasoning_rubric_has_five_dimensions_on_five_levels() -> None:
     assert [rubric.scale.at(level) for level in range(5)] == [0, 0.25, 0.5, 0.75, 1]
     assert rubric.dimensions[0].heuristic == {"F04": 3, "F05": 2, "F06": 2, "F02": 1}
     assert all(set(dimension.anchors) == {0, 1, 2, 3, 4} for dimension in rubric.dimensions)
+
+
+def test_the_process_rubric_has_six_dimensions_on_six_levels() -> None:
+    rubric = load_rubrics()[PROCESS]
+
+    assert {dimension.id: dimension.weight for dimension in rubric.dimensions} == {
+        "problem_understanding": 0.20, "causal_linking": 0.25, "experiment_design": 0.20, "efficiency": 0.15,
+        "reproducibility": 0.10, "safety_hygiene": 0.10,
+    }  # fmt: skip
+    assert {dimension.id: dimension.heuristic for dimension in rubric.dimensions} == {
+        "problem_understanding": {"F01": 3, "F02": 3, "F03": 2, "F05": 1, "F11": 1},
+        "causal_linking": {"F04": 3, "F09": 3, "F07": 3, "F08": 2, "F10": 2},
+        "experiment_design": {"F12": 3, "F13": 3, "F06": 2, "F01": 2, "F14": 1, "F20": 1},
+        "efficiency": {"F19": 3, "F20": 3, "F21": 3},
+        "reproducibility": {"F23": 6, "F25": 3, "F01": 1},
+        "safety_hygiene": {"F22": 4, "F24": 3, "F16": 3},
+    }
+    assert [dimension.id for dimension in rubric.dimensions if dimension.needs_reasoning] == ["causal_linking"]
+    assert {dimension.id: dimension.never_above for dimension in rubric.dimensions if dimension.never_above} == {
+        "safety_hygiene": ("F22", "F24")
+    }
+    assert [rubric.scale.at(level) for level in range(6)] == [0, 1, 2, 3, 4, 5]
+    assert all(set(dimension.anchors) == {0, 1, 2, 3, 4, 5} for dimension in rubric.dimensions)
+
+
+def test_the_overall_score_of_the_process_is_a_weighted_mean() -> None:
+    rubric = load_rubrics()[PROCESS]
+    scores: dict[str, float | None] = {dimension.id: 4.0 for dimension in rubric.dimensions}
+
+    assert rubric.total(scores) == pytest.approx(4.0)
+    assert rubric.total({**scores, "causal_linking": 0.0}) == pytest.approx(3.0)
+    assert rubric.partial({**scores, "causal_linking": None, "efficiency": 1.0}) == pytest.approx((0.6 * 4 + 0.15) / 0.75)
+
+
+def test_caps_name_dimensions_and_features_that_there_are() -> None:
+    rubrics = load_rubrics().values()
+    dimensions = [dimension for rubric in rubrics for dimension in rubric.dimensions]
+
+    assert {name for cap in CAPS for name in cap.limits} <= {dimension.id for dimension in dimensions}
+    for feature in CAPPING_FEATURES:
+        assert any(cap.applies({feature: 0.0, "F01": 0.0, "F11": 0.0}) for cap in CAPS)
+
+
+@pytest.mark.parametrize("feature", ["F99", "", "f22"])
+def test_a_limit_by_a_feature_that_there_is_not_is_refused(feature: str) -> None:
+    with pytest.raises(InvalidError, match="never_above"):
+        parse_rubric(PROCESS_TEXT.replace('never_above = ["F22"', f'never_above = ["{feature}"'))
 
 
 def test_the_total_is_the_sum_and_needs_every_dimension() -> None:
