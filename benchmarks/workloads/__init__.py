@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import appending, chunks, finalizing, listing, reading, whole_traces
+from benchmarks.workloads import appending, chunks, finalizing, judging, listing, reading, whole_traces
 from benchmarks.workloads.base import Scale, Workload
 
 WORKLOADS: dict[str, Workload] = {
@@ -13,6 +13,7 @@ WORKLOADS: dict[str, Workload] = {
     "w4": Workload("read a 2,000-event trace, finalized and open", reading.run),
     "w5": Workload("list with two filters over 10,000 and 1,000,000 traces", listing.run),
     "finalize": Workload("verification against bare runs, a queue, a large workspace", finalizing.run),
+    "judge": Workload("judgements by counting, rendering, and what is added to a model's own time", judging.run),
 }
 
 __all__ = ["WORKLOADS", "Scale"]

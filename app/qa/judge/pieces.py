@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from app.models.events import CodeEdit, CodeEditData, Commit, Event, ReasoningStep, TerminalCommand, TestResult, TestResultData
 
 MAX_FAILED_NAMES = 20
+
+_ADDED = re.compile(r"^\+(?!\+\+ )", re.MULTILINE)
+_REMOVED = re.compile(r"^-(?!-- )", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Piece:
     label: str
     text: str
     kind: Literal["text", "output", "diff"] = "text"
+    names_left_out: int = 0
+    """Of a list of names: how many more there are."""
 
 
 def pieces_of(event: Event) -> list[Piece]:
@@ -28,9 +34,8 @@ def pieces_of(event: Event) -> list[Piece]:
     if isinstance(event, CodeEdit):
         return _edit(event.data)
     if isinstance(event, TerminalCommand):
-        code = "unknown" if event.data.exit_code is None else str(event.data.exit_code)
         output = [Piece("output", event.data.output, "output")] if event.data.output.strip() else []
-        return [Piece("command", event.data.command), Piece("exit code", code), *output]
+        return [Piece("command", event.data.command), Piece("exit code", exit_code(event)), *output]
     if isinstance(event, TestResult):
         return _test_result(event.data)
     if isinstance(event, Commit):
@@ -39,10 +44,20 @@ def pieces_of(event: Event) -> list[Piece]:
     return [Piece("file", event.data.file_path)]
 
 
+def exit_code(event: TerminalCommand) -> str:
+    """A command's exit code in words."""
+    return "unknown" if event.data.exit_code is None else str(event.data.exit_code)
+
+
+def changed_lines(data: CodeEditData) -> str:
+    """How many lines an edit adds and removes, as far as its diff tells."""
+    return f"+{len(_ADDED.findall(data.diff))} -{len(_REMOVED.findall(data.diff))}"
+
+
 def _edit(data: CodeEditData) -> list[Piece]:
     file = Piece("file", data.file_path)
     if data.diff.strip() or data.snapshot_after is None:
-        return [file, Piece("diff", data.diff, "diff")]
+        return [file, Piece("changed lines", changed_lines(data)), Piece("diff", data.diff, "diff")]
     return [file, Piece("content after the edit", data.snapshot_after, "diff")]
 
 
@@ -55,7 +70,6 @@ def _test_result(data: TestResultData) -> list[Piece]:
         Piece("summary", data.summary, "output"),
     ]
     if data.failed_tests:
-        left = len(data.failed_tests) - MAX_FAILED_NAMES
-        more = [f"and {left} more"] if left > 0 else []
-        pieces.append(Piece("failed tests", "\n".join([*data.failed_tests[:MAX_FAILED_NAMES], *more])))
+        shown = data.failed_tests[:MAX_FAILED_NAMES]
+        pieces.append(Piece("failed tests", "\n".join(shown), names_left_out=len(data.failed_tests) - len(shown)))
     return pieces

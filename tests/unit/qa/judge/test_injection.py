@@ -16,6 +16,7 @@ from app.qa.judge.injection_patterns import PATTERNS
 from app.qa.judge.prompt import system_message, user_message
 from app.qa.judge.rendering import Rendering, describe_record, render_events
 from app.qa.judge.visible import make_visible
+from tests.docs.markdown import read, rows, section
 from tests.injection_corpus import PLACES, Attack, around_the_events, attacks, ordinary, unseen
 from tests.unit.qa.judge.sessions import RUBRIC, Draft, as_events, as_trace, good_session
 from tests.unit.qa.judge.test_rendering import STATEMENT
@@ -180,6 +181,18 @@ def test_every_pattern_is_needed_by_some_attack() -> None:
     found = {name for attack in ATTACKS for name in find_patterns(attack.text)}
 
     assert {pattern.name for pattern in PATTERNS} <= found
+
+
+def test_the_figures_of_the_page_are_those_of_the_corpus() -> None:
+    marked = [sum(bool(list(find_patterns(text))) for text in texts) for texts in ([one.text for one in ATTACKS], unseen())]
+    found = [[number, share] for _, number, share in rows(section(read("docs/explanation/injection.md"), "What is noticed"))]
+
+    assert found == [
+        [str(len(ATTACKS)), str(marked[0])],
+        [str(len(unseen())), str(marked[1])],
+        [str(len(ordinary())), "0"],
+        ["4", "0"],
+    ]
 
 
 HOSTILE = [

@@ -186,6 +186,23 @@ def test_the_budget_holds_whatever_comes(budget: int) -> None:
     assert estimate_tokens(rendering.text) <= budget
 
 
+def test_statements_between_events_are_within_the_budget_too() -> None:
+    events = as_events([draft for n in range(200) for draft in (thought(f"{n}"), opened(f"{n}.py"), opened(f"{n}.md"))])
+    for budget in range(60, 6000, 97):
+        rendering = render_events(events, NONCE, budget)
+
+        assert 0 < len(rendering.text.encode()) <= budget * BYTES_PER_TOKEN
+        assert rendering.text.count(f"<<{NONCE} ") == len(rendering.shown)
+
+
+def test_nothing_hidden_is_shown_in_one_line_either() -> None:
+    middle = [ran("python a\rb\u200f.py", 0, "done"), edit("src/\u200ba.py")]
+    rendering = on_level(4, [draft for _ in range(30) for draft in middle])
+
+    assert rendering.blocks["e31"].startswith(r"| command (exit code 0): python a\u{000d}b\u{200f}.py")
+    assert rendering.blocks["e32"].startswith(r"| file (+1 -1, @@ -14,1 +14,1 @@): src/\u{200b}a.py")
+
+
 def test_no_events_are_no_text() -> None:
     assert rendered([]).text == ""
 
