@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+from app import __version__
 from app.dispatch.threads import ThreadDispatcher
-from app.errors import InvalidError, PRTelemetryError, SettingsError
+from app.errors import InvalidError, PRTelemetryError, SettingsError, UnavailableError
 from app.models.judgement import JudgeIdentity, JudgeMode
 from app.models.replay import ReplayResult
 from app.models.trace import Trace
@@ -19,10 +22,13 @@ from app.qa.base import Judge, Sandbox
 from app.qa.frameworks.pytest_framework import PRELOAD
 from app.qa.images import ImageChooser
 from app.qa.investigation import Effort
-from app.qa.judge.calls import DEFAULT_BASE_URL, LLMConfig
+from app.qa.judge.budget import FileLedger, NoLedger
+from app.qa.judge.cache import FileSampleCache, NoSampleCache
+from app.qa.judge.config import DEFAULT_BASE_URL, LLMConfig
 from app.qa.judge.heuristic import HeuristicJudge
-from app.qa.judge.llm import LLMJudge
-from app.qa.judge.modes import DecliningJudge, judge_of_mode
+from app.qa.judge.llm import JudgeTools, LLMJudge
+from app.qa.judge.modes import NO_MODEL, DecliningJudge, judge_of_mode
+from app.qa.judge.prices import Prices, load_prices
 from app.qa.judge.rubric import load_rubrics
 from app.qa.judging import Judging, UnknownRubricError
 from app.qa.pipeline import QAPipeline
@@ -36,6 +42,9 @@ from app.qa.workspaces import Workspaces
 from app.rules.redaction.policy import RedactionPolicy, parse_policy
 from app.rules.summaries import describe
 from app.services.artifacts import ArtifactService
+from app.services.exchange import ImportService
+from app.services.export import ExportService
+from app.services.export_code import CodeReader
 from app.services.finalize import FinalizeService
 from app.services.health import HealthService
 from app.services.idempotency import RequestKeys
@@ -58,6 +67,7 @@ from app.storage.file_traces import FileTraceStore
 from app.storage.keys import PUBLIC_FOLDER, load_or_create_key, load_public_keys
 from app.storage.layout import Layout
 from app.storage.lock import DataDirLock
+from app.storage.reading import TraceReader
 from app.storage.recovery import RecoveryNote, recover
 from app.storage.sqlite_index import SqliteTraceIndex
 from app.utils.archives import ArchiveLimits
@@ -68,6 +78,8 @@ from app.utils.periodic import Periodic
 
 _log = logging.getLogger(__name__)
 _WIPE_S = 3.0
+_CATCH_UP_S = 600.0
+"""A command that works through a whole data directory waits so long for its index."""
 _RETENTION_EVERY_S = 3600.0
 
 
@@ -82,6 +94,8 @@ class Application:
     artifacts: ArtifactService
     finalize: FinalizeService
     replays: ReplayService
+    imports: ImportService
+    exports: ExportService
     judging: JudgingService
     health: HealthService
     public_keys: Callable[[], dict[str, str]]
@@ -153,11 +167,13 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     application = Application(
         ingest=ingest,
         recording=RecordingService(store, ingest, artifacts, finalize.submit, intake, keys, utc_now, lifetime),
-        traces=TraceService(store, blobs, signer, utc_now),
+        traces=TraceService(store, blobs, signer, utc_now, judging.forget),
         queries=QueryService(index, updater),
         artifacts=artifacts,
         finalize=finalize,
         replays=ReplayService(store, replayer, find, dispatcher, settings.max_judged_bytes),
+        imports=ImportService(ingest, artifacts, intake),
+        exports=_exports(store, QueryService(index, updater), WorkspaceFinder(blobs, settings.repos_dir, limits), intake),
         judging=JudgingService(store, judging, dispatcher, sealer, settings.max_judged_bytes),
         health=HealthService(settings.data_dir, sandbox, lambda: _describe_judge(settings)),
         public_keys=lambda: _public_keys(layout),
@@ -177,6 +193,70 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
 
 
 @contextmanager
+def imports_into(settings: Settings) -> Iterator[ImportService]:
+    """Imports into a data directory that no server is using.
+
+    Raises:
+        SettingsError: a server is using it.
+    """
+    layout = Layout(settings.data_dir)
+    with disk_errors():
+        layout.make()
+    with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
+        blobs, store = FileArtifactStore(layout), FileTraceStore(layout)
+        _log_recovery(recover(layout, store, blobs))
+        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        store.watch(updater.touch, updater.grew)
+        limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
+        ingest = IngestService(store, intake_of(settings), RequestKeys(), utc_now, new_uuid)
+        with closing(updater):
+            updater.catch_up()
+            yield ImportService(ingest, ArtifactService(store, blobs, limits), intake_of(settings))
+            # what is left then is taken up by the next start of the server
+            updater.drain(_CATCH_UP_S)
+
+
+@contextmanager
+def exports_of(settings: Settings) -> Iterator[ExportService]:
+    """Exports of what lies in a data directory that no server is using.
+
+    Raises:
+        SettingsError: a server is using it.
+    """
+    layout = Layout(settings.data_dir)
+    with disk_errors():
+        layout.make()
+    with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
+        store = FileTraceStore(layout)
+        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
+        finder = WorkspaceFinder(FileArtifactStore(layout), settings.repos_dir, limits)
+        with closing(updater):
+            updater.catch_up()
+            if not updater.drain(_CATCH_UP_S):
+                raise UnavailableError("The index of the data directory does not come into step; try again")
+            yield _exports(store, QueryService(index, updater), finder, intake_of(settings))
+
+
+def _exports(store: FileTraceStore, queries: QueryService, finder: WorkspaceFinder, intake: Intake) -> ExportService:
+    def has_secrets(text: str) -> bool:
+        # an address of a person stands in many a file of a public repository; that is no secret
+        return not intake.screen_text(text)[1].keys() <= {"email", "user_path"}
+
+    code = CodeReader(finder.find, lambda text: intake.screen_text(text)[0])
+    return ExportService(store, queries.find, code, has_secrets, __version__)
+
+
+def intake_of(settings: Settings) -> Intake:
+    """What the operator wants replaced before anything is kept.
+
+    Raises:
+        SettingsError: ``REDACTION`` is no policy.
+    """
+    return Intake(_redaction_policy(settings))
+
+
+@contextmanager
 def replays_of(settings: Settings) -> Iterator[ReplayService]:
     """Replays of what lies in a data directory that no server is using.
 
@@ -193,6 +273,81 @@ def replays_of(settings: Settings) -> Iterator[ReplayService]:
         find = _finder(settings, finder, sandbox, _owner(layout))
         replayer = _replayer(settings, sandbox)
         yield ReplayService(FileTraceStore(layout), replayer, find, dispatcher, settings.max_judged_bytes)
+
+
+@dataclass(frozen=True)
+class StoredTraces:
+    """Finding and judging what lies in a data directory."""
+
+    queries: QueryService
+    judging: JudgingService
+    models: str | None
+    """Which models are asked; ``None``: none are."""
+
+
+@contextmanager
+def judging_of(settings: Settings, at_once: int) -> Iterator[StoredTraces]:
+    """Judging, ``at_once`` traces at a time, in a data directory that no server is using.
+
+    Raises:
+        SettingsError: a server is using it, or a setting of the judge is wrong.
+    """
+    layout = Layout(settings.data_dir)
+    with disk_errors():
+        layout.make()
+    with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
+        store = FileTraceStore(layout)
+        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        store.watch(updater.touch, updater.grew)
+        sealer = Sealer(load_or_create_key(layout.keys, settings.signing_key_file), utc_now)
+        with closing(updater), closing(ThreadDispatcher(at_once)) as dispatcher:
+            updater.catch_up()
+            if not updater.drain(_CATCH_UP_S):
+                raise UnavailableError("The index of the data directory does not come into step; try again")
+            judging = JudgingService(store, _judging(settings), dispatcher, sealer, settings.max_judged_bytes)
+            yield StoredTraces(QueryService(index, updater), judging, _models(settings))
+
+
+def _models(settings: Settings) -> str | None:
+    """As judgements name them."""
+    config = _llm_config(settings)
+    return ", ".join(config.models) if config is not None else None
+
+
+def reader_of(settings: Settings) -> TraceReader:
+    """Reads what lies in a data directory, whether or not a server is using it."""
+    return TraceReader(Layout(settings.data_dir))
+
+
+@contextmanager
+def queries_of(settings: Settings) -> Iterator[QueryService]:
+    """Finding what lies in a data directory. Where a server is using it, nothing in there is written.
+
+    Raises:
+        UnavailableError: the traces cannot be read now.
+    """
+    layout = Layout(settings.data_dir)
+    reader = TraceReader(layout)
+    with _index_place(layout) as place, closing(SqliteTraceIndex(place)) as index:
+        updater = IndexUpdater(lambda trace_id: describe(*reader.scan(trace_id)), FileTraceStore(layout), index)
+        with closing(updater):
+            updater.catch_up()
+            if not updater.drain(_CATCH_UP_S):
+                raise UnavailableError("The traces of the data directory cannot be read now; try again")
+            yield QueryService(index, updater)
+
+
+@contextmanager
+def _index_place(layout: Layout) -> Iterator[Path]:
+    """The directory's own index where nobody else writes there; elsewhere an empty one where somebody does, or nobody may."""
+    try:
+        lock = DataDirLock(layout.lock)
+    except (SettingsError, OSError):
+        with tempfile.TemporaryDirectory(prefix="pr-telemetry-index-") as folder:
+            yield Path(folder) / layout.index.name
+        return
+    with lock:
+        yield layout.index
 
 
 def replay_document(settings: Settings, task: ReplayTask) -> ReplayResult:
@@ -334,19 +489,43 @@ def _judging(settings: Settings) -> Judging:
     try:
         rubrics = load_rubrics(settings.rubrics_dir)
         names = [name.strip() for name in settings.judge_rubrics.split(",")]
-        return Judging(lambda mode, model: _judge(settings, mode, model), settings.judge, rubrics, names, _too_large(settings))
+        tools = _judge_tools(settings)
+        return Judging(
+            partial(_judge, settings, tools), settings.judge, rubrics, names, _too_large(settings), tools.cache.forget
+        )
     except UnknownRubricError as error:
         raise SettingsError(f"JUDGE_RUBRICS: {error.detail}") from None
     except InvalidError as error:
         raise SettingsError(f"RUBRICS_DIR: {error.detail}") from None
 
 
-def _judge(settings: Settings, mode: JudgeMode, model: str | None) -> Judge:
-    """The judge of a mode: a request may ask for another one than the server's own, and for another model."""
-    config = _llm_config(settings)
-    if config is not None and model is not None:
-        config = replace(config, model=model)
-    return judge_of_mode(mode, HeuristicJudge(), LLMJudge(config) if config is not None else None)
+def _judge(settings: Settings, tools: JudgeTools, mode: JudgeMode, model: str | None) -> Judge:
+    """The judge of a mode: a request may ask for another one than the server's own, and for another model or jury."""
+    try:
+        config = _llm_config(settings, model)
+    except SettingsError as error:
+        return DecliningJudge(NO_MODEL, "failed", f"configuration: {error.detail}")
+    counting = HeuristicJudge()
+    return judge_of_mode(mode, counting, LLMJudge(config, tools, counting) if config is not None else None)
+
+
+def _judge_tools(settings: Settings) -> JudgeTools:
+    """What all model judges of this application share.
+
+    Raises:
+        SettingsError: the judge cannot be asked by these settings.
+    """
+    prices = load_prices(settings.judge_prices) if settings.judge_prices is not None else Prices()
+    config, budget = _llm_config(settings), settings.judge_daily_budget
+    unpriced = [model for model in config.models if prices.of(model) is None] if config is not None else []
+    if budget is not None and unpriced:
+        raise SettingsError(f"JUDGE_DAILY_BUDGET is set, but JUDGE_PRICES tells no price for {', '.join(unpriced)}")
+    folder, entries = settings.data_dir / "cache" / "judgements", settings.judge_cache_entries
+    return JudgeTools(
+        cache=FileSampleCache(folder, entries) if entries else NoSampleCache(),
+        ledger=FileLedger(settings.data_dir / "judge-spending.json", budget, utc_now) if budget is not None else NoLedger(),
+        prices=prices,
+    )
 
 
 def _too_large(settings: Settings) -> Judge:
@@ -356,16 +535,25 @@ def _too_large(settings: Settings) -> Judge:
     return DecliningJudge(identity, "skipped", reason)
 
 
-def _llm_config(settings: Settings) -> LLMConfig | None:
+def _llm_config(settings: Settings, model: str | None = None) -> LLMConfig | None:
+    """How models are asked, those of the settings or others; ``None`` where no key is set.
+
+    Raises:
+        SettingsError: something of it cannot be used.
+    """
     if settings.openai_api_key is None:
         return None
     return LLMConfig(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url or DEFAULT_BASE_URL,
-        model=settings.judge_model,
+        model=settings.judge_model if model is None else model,
+        samples=settings.judge_samples,
         temperature=settings.judge_temperature,
         timeout_s=settings.judge_timeout_s,
         deadline_s=settings.judge_deadline_s,
+        input_tokens=settings.judge_input_tokens,
+        output_tokens=settings.judge_output_tokens,
+        max_tokens=settings.judge_max_tokens,
     )
 
 
@@ -374,4 +562,5 @@ def _describe_judge(settings: Settings) -> str:
         return "switched off"
     if settings.judge == "heuristic" or settings.openai_api_key is None:
         return "rules over the events; no language model"
-    return f"language model {settings.judge_model}"
+    models = _models(settings) or ""
+    return f"language model{'s' * (',' in models)} {models}"

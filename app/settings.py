@@ -100,11 +100,27 @@ class Settings(BaseSettings):
     openai_base_url: OptionalText = None
     """Any endpoint that speaks the OpenAI chat completions API."""
     judge_model: str = "gpt-4o-mini"
-    judge_rubrics: str = "reasoning-5"
+    """Model that is asked, or several with commas between them: a jury."""
+    judge_samples: Annotated[int, Field(ge=1, le=9)] = 3
+    """How many answers each model gives."""
+    judge_rubrics: str = "reasoning-5,process-6"
     """Ids of the rubrics that a finalize judges by, with commas between them."""
     rubrics_dir: Path | None = None
     """Folder of further rubrics (``*.toml``)."""
-    judge_temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    judge_temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    """0 for one sample and .7 for several where it is left out."""
+    judge_input_tokens: Annotated[int, Field(ge=4000)] = 48_000
+    """Most that a model is shown, estimated; a longer session is shown in less detail."""
+    judge_output_tokens: Annotated[int, Field(ge=256)] = 4_000
+    """Most that an answer may take; the repair of one that was cut off may take twice as much."""
+    judge_max_tokens: Annotated[int | None, Field(gt=0)] = None
+    """Most tokens that one judgement may take."""
+    judge_prices: Path | None = None
+    """File of what models cost (TOML)."""
+    judge_daily_budget: Annotated[float | None, Field(gt=0)] = None
+    """Most money that judging may take in a day by UTC, in the currency of the price file."""
+    judge_cache_entries: Annotated[int, Field(ge=0)] = 20_000
+    """How many answers of models are kept; 0 for none."""
     max_judged_bytes: Annotated[int, Field(gt=0)] = 64 * MIB
     """Largest trace whose reasoning is judged; larger ones are tested, sealed and handed out all the same."""
     judge_timeout_s: Annotated[float, Field(gt=0)] = 30

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,6 +25,10 @@ class Scripted:
     """Nothing is sent until the server is closed."""
     drips: bool = False
     """The body comes byte by byte, until the server is closed or the client gives up."""
+    drips_head: bool = False
+    """The same with the headers, which never end."""
+    breaks: bool = False
+    """The connection closes in the middle of the body."""
 
 
 Answering = Callable[[Request], Scripted]
@@ -66,6 +71,8 @@ class FakeOpenAI:
         self.requests: list[Request] = []
         """The JSON bodies that came, in order."""
         self.authorizations: list[str] = []
+        self.encodings: list[str] = []
+        """The encodings that were asked for."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -83,11 +90,12 @@ class FakeOpenAI:
         self._thread.join()
         self._server.server_close()
 
-    def _take(self, request: Request, authorization: str) -> Scripted:
+    def _take(self, request: Request, headers: Message) -> Scripted:
         with self._lock:
             answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
             self.requests.append(request)
-            self.authorizations.append(authorization)
+            self.authorizations.append(headers.get("Authorization", ""))
+            self.encodings.append(headers.get("Accept-Encoding", ""))
         return answer if isinstance(answer, Scripted) else answer(request)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -96,7 +104,7 @@ class FakeOpenAI:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                answer = fake._take(body, self.headers.get("Authorization", ""))
+                answer = fake._take(body, self.headers)
                 if answer.holds:
                     fake._closing.wait()
                     return
@@ -106,13 +114,21 @@ class FakeOpenAI:
                     self.close_connection = True  # the client has gone
 
             def _send(self, answer: Scripted) -> None:
+                if answer.drips_head:
+                    self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(10**6 if answer.drips else len(answer.body)))
+                self.send_header("Content-Length", str(len(answer.body) + (10**6 if answer.drips or answer.breaks else 0)))
                 self.end_headers()
                 self.wfile.write(answer.body)
-                while answer.drips and not fake._closing.wait(0.05):
+                if answer.drips:
+                    self._drip(b"")
+
+            def _drip(self, begin: bytes) -> None:
+                self.wfile.write(begin)
+                while not fake._closing.wait(0.02):
                     self.wfile.write(b" ")
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so

@@ -18,10 +18,10 @@ from app.api.direct import DirectRoute, GroupSync
 from app.api.examples import FINALIZE, NEW_EVENTS, NEW_TRACE
 from app.api.progress import finalize_with_events, prefers_events
 from app.api.schemas import Appended as AppendedBody
-from app.api.schemas import FinalizeRequest, Stored, problems, takes
+from app.api.schemas import Stored, problems, takes
 from app.api.security import caller_of, refuse_unless_servers, require_token, require_trace_token
 from app.models.integrity import Checkpoint
-from app.models.job import JobStatus, QAJob
+from app.models.job import FinalizeRequest, JobStatus, QAJob
 from app.models.trace import NewEvents, NewTrace, Trace
 from app.services.idempotency import RequestKey
 from app.services.ingest import Appended, IngestService
@@ -165,7 +165,7 @@ async def finalize_trace(trace_id: TraceIdPath, request: Request, body: Body) ->
     """
     asked = parse_body(FinalizeRequest, body or b"{}")
     services = services_of(request)
-    job = QAJob(trace_id=trace_id, **dict(asked))
+    job = QAJob(trace_id=trace_id, request=asked)
     if prefers_events(request):
         return await finalize_with_events(job, services.finalize, services.traces)
     future = await to_thread.run_sync(services.finalize.submit, job)

@@ -15,7 +15,7 @@ from app.api.examples import JUDGE
 from app.api.schemas import problems, takes
 from app.api.security import require_token, require_trace_token
 from app.models.base import ShortText
-from app.models.judgement import JudgeKind, JudgementList, JudgeRequest
+from app.models.judgement import EstimateList, JudgeKind, JudgementList, JudgeRequest
 from app.models.rubric import Rubric, RubricList
 
 router = APIRouter(responses=problems(401, 422, 503))
@@ -63,16 +63,20 @@ def read_judgements(
     summary="Judge a finalized trace once more",
     tags=["judging"],
     dependencies=[Depends(require_token)],
-    responses={200: {"model": JudgementList}, **problems(400, 404, 409, 410, 413, 415, 507)},
+    responses={200: {"model": JudgementList | EstimateList}, **problems(400, 404, 409, 410, 413, 415, 507)},
     openapi_extra=takes(JudgeRequest, JUDGE, required=False),
 )
 async def judge_trace(trace_id: TraceIdPath, request: Request, body: Annotated[bytes, Depends(json_body)]) -> Response:
     """Make new judgements and keep them beside the earlier ones; the answer holds the new ones.
 
     Nothing is re-executed, and `qa_results` stays as the last finalize left it. A judge that declines, because a model is away
-    or a budget is used up, says so in its judgement.
+    or a budget is used up, says so in its judgement. With `dry_run` the answer is what that would take, and nobody is asked.
     """
     asked = parse_body(JudgeRequest, body or b"{}")
-    future = await to_thread.run_sync(services_of(request).judging.submit, trace_id, asked)
+    judging = services_of(request).judging
+    if asked.dry_run:
+        estimates = await to_thread.run_sync(judging.estimate, trace_id, asked)
+        return Response(EstimateList(estimates=estimates).model_dump_json(), media_type="application/json")
+    future = await to_thread.run_sync(judging.submit, trace_id, asked)
     made = await asyncio.wrap_future(future)
     return Response(JudgementList(judgements=made).model_dump_json(), media_type="application/json")

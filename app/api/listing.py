@@ -131,14 +131,19 @@ def list_traces(services: Services, request: Request) -> Response:
 
     Behind the page there is another as long as `next_cursor` is not `null`; the `Link` header names it.
     """
-    parameters = _parse(request.query_params.multi_items())
+    parameters = parse_parameters(request.query_params.multi_items())
     page = services.queries.find(parameters.query())
     listing = TraceListing(traces=page.items, next_cursor=page.next_cursor, complete=page.complete)
     headers = {} if page.next_cursor is None else {"Link": f'<{_next_address(request, page.next_cursor)}>; rel="next"'}
     return Response(listing.model_dump_json(), media_type="application/json", headers=headers)
 
 
-def _parse(items: list[tuple[str, str]]) -> ListParameters:
+def parse_parameters(items: list[tuple[str, str]]) -> ListParameters:
+    """The parameters, as names and texts.
+
+    Raises:
+        InvalidError: some are unknown, wrong, or contradict each other; ``faults`` names each.
+    """
     counts = Counter(name for name, _ in items)
     faults = [Fault(("query", name), "Stands there more than once") for name, count in counts.items() if count > 1]
     try:

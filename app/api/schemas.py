@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
-from app.models.base import ShortText, Value
-from app.models.commands import TestCommand
-from app.models.judgement import JudgeMode, JudgeRequest
+from app.models.job import FinalizeRequest
+from app.models.judgement import JudgeRequest
 from app.models.recording import NewChunk, NewRecording
 from app.models.replay import ReplayRequest
 from app.models.trace import NewEvents, NewTrace
@@ -33,19 +32,6 @@ class Appended(BaseModel):
     trace_id: str
     appended_events: int
     model_config = ConfigDict(json_schema_extra={"example": {"trace_id": "fix-rounding-0001", "appended_events": 2}})
-
-
-class FinalizeRequest(Value):
-    """What a finalize may ask for; what is left out comes from the trace and the settings."""
-
-    test_command: TestCommand | None = None
-    """Run this instead of the trace's own test command."""
-    judge: JudgeMode | None = None
-    """Let this judge score the reasoning instead of the server's own choice."""
-    rubrics: Annotated[tuple[ShortText, ...] | None, Field(min_length=1, max_length=16)] = None
-    """Judge by these rubrics instead of the server's own choice; ids, as `GET /rubrics` lists them."""
-    reruns: Annotated[int | None, Field(ge=0, le=100)] = None
-    """Run the tests that decide again so often, instead of the server's own number."""
 
 
 class FaultBody(BaseModel):

@@ -14,18 +14,24 @@ JobState = Literal["running", "failed", "done"]
 """``failed``: it ended without a result; the next finalize of its trace, or the next start, takes it up again."""
 
 
+class FinalizeRequest(Value):
+    """What a finalize may ask for; what is left out comes from the trace and the settings."""
+
+    test_command: TestCommand | None = None
+    """Run this instead of the trace's own test command."""
+    judge: JudgeMode | None = None
+    """Let this judge score the reasoning instead of the server's own choice."""
+    rubrics: Annotated[tuple[ShortText, ...] | None, Field(min_length=1, max_length=16)] = None
+    """Judge by these rubrics instead of the server's own choice; ids, as `GET /rubrics` lists them."""
+    reruns: Annotated[int | None, Field(ge=0, le=100)] = None
+    """Run the tests that decide again so often, instead of the server's own number."""
+
+
 class QAJob(Value):
     """Find out about a trace that has been closed."""
 
     trace_id: TraceId
-    test_command: TestCommand | None = None
-    """Instead of the trace's own."""
-    judge: JudgeMode | None = None
-    """Instead of the server's own choice."""
-    rubrics: tuple[ShortText, ...] | None = None
-    """Instead of the server's own choice."""
-    reruns: Annotated[int | None, Field(ge=0, le=100)] = None
-    """Instead of the server's own number."""
+    request: FinalizeRequest = FinalizeRequest()
 
     @property
     def job_id(self) -> ShortText:

@@ -114,12 +114,35 @@ class Judgement(Value):
     needs_review: bool = False
     """Whether a person should look before the scores are used."""
     counted: dict[str, JsonValue] = {}
-    """The facts that a heuristic judge counted."""
+    """Facts beside the scores: what a heuristic judge counted; what a model was shown that tries to steer it."""
     usage: Usage = Usage()
     render: Render | None = None
     attempts: tuple[Attempt, ...] = ()
     created_at: datetime
     duration_ms: int
+
+
+class Estimate(Value):
+    """What a judgement would take, at most. It is made without asking a judge."""
+
+    rubric: RubricRef
+    kind: JudgeKind
+    model: str | None = None
+    requests: int = 0
+    prompt_tokens: int = 0
+    """Estimated from the text."""
+    completion_tokens: int = 0
+    """As many as an answer may have."""
+    cost: float | None = 0.0
+    """In the currency of the price file; ``null`` where a model's price is not known."""
+    cached_samples: int = 0
+    """Answers that are in the cache, and cost nothing."""
+
+
+class EstimateList(Value):
+    """What judgements would take, one by one."""
+
+    estimates: tuple[Estimate, ...]
 
 
 class JudgementList(Value):
@@ -137,3 +160,5 @@ class JudgeRequest(Value):
     """Which judge, instead of the server's own choice."""
     model: ShortText | None = None
     """Ask this model, instead of those of the settings; with a judge that asks a model."""
+    dry_run: bool = False
+    """Only say what it would take."""

@@ -21,6 +21,7 @@ from app.models.base import (
 from app.models.commands import TestCommand
 from app.models.events import Event
 from app.models.integrity import Integrity
+from app.models.job import FinalizeRequest
 from app.models.judgement import Judgement
 from app.models.qa import QAResults
 
@@ -181,6 +182,7 @@ class NewTrace(TraceStart):
     qa_results: NotForClients = None
     qa_history: NotForClients = None
     judgements: NotForClients = None
+    finalize_request: NotForClients = None
     integrity: NotForClients = None
     status: NotForClients = None
     created_at: NotForClients = None
@@ -204,6 +206,8 @@ class Trace(_TraceFields):
     repo: Repo
     artifacts: dict[ArtifactName, ArtifactRef] = {}
     metrics: Metrics | None = None
+    finalize_request: FinalizeRequest | None = None
+    """What the last finalize was asked for; one that a crash interrupted is carried out by it."""
     qa_results: QAResults | None = None
     qa_history: tuple[QAResults, ...] = ()
     """Earlier results, oldest first."""

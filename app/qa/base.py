@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal, Protocol
 
 from pydantic import JsonValue
 
-from app.models.judgement import Judgement
+from app.models.judgement import Estimate, Judgement
 from app.models.qa import ImageRef, Limits
 from app.models.rubric import Rubric
 from app.models.trace import Trace
@@ -162,6 +162,10 @@ class Judge(Protocol):
     def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
         """One judgement, or several (a failed one and the one made beside it); the one that decides comes last. Never raises
         for anything a model or a network does."""
+        ...
+
+    def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:
+        """What ``judge`` would take, at most. Asks nobody."""
         ...
 
 

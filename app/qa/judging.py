@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.errors import Fault, InvalidError, NotFoundError
-from app.models.judgement import Judgement, JudgeMode
+from app.models.judgement import Estimate, Judgement, JudgeMode
 from app.models.replay import Claim
 from app.models.rubric import Rubric
 from app.models.trace import Trace
@@ -34,8 +34,10 @@ class Judging:
         rubrics: Mapping[str, Rubric],
         default_rubrics: Sequence[str],
         too_large: Judge,
+        forget: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``make_judge`` answers with the judge of a mode, and of another model where one is named.
+        """``make_judge`` answers with the judge of a mode, and of another model where one is named. ``forget`` drops what is
+        kept of the answers about a trace, by its hash.
 
         Raises:
             UnknownRubricError: a default is not among the rubrics.
@@ -45,6 +47,7 @@ class Judging:
         self._rubrics = dict(rubrics)
         self._default_rubrics = tuple(default_rubrics)
         self._too_large = too_large
+        self.forget = forget
         self.choose(None)
 
     @property
@@ -95,8 +98,28 @@ class Judging:
         Raises:
             UnknownRubricError: as ``choose``.
         """
-        judge = self._make_judge(mode or self._default_mode, model) if is_whole else self._too_large
+        judge = self._judge(mode, model, is_whole=is_whole)
         return tuple(judgement for rubric in self.choose(rubrics) for judgement in judge.judge(evidence, rubric))
+
+    def estimate(
+        self,
+        evidence: Evidence,
+        rubrics: Sequence[str] | None = None,
+        mode: JudgeMode | None = None,
+        model: str | None = None,
+        *,
+        is_whole: bool = True,
+    ) -> tuple[Estimate, ...]:
+        """What ``judge`` would take, by rubric. No judge is asked.
+
+        Raises:
+            UnknownRubricError: as ``choose``.
+        """
+        judge = self._judge(mode, model, is_whole=is_whole)
+        return tuple(judge.estimate(evidence, rubric) for rubric in self.choose(rubrics))
+
+    def _judge(self, mode: JudgeMode | None, model: str | None, *, is_whole: bool) -> Judge:
+        return self._make_judge(mode or self._default_mode, model) if is_whole else self._too_large
 
 
 def evidence_of(trace: Trace, claims: Iterable[Claim]) -> Evidence:

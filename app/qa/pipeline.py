@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.models.judgement import JudgeMode
+from app.models.job import FinalizeRequest
 from app.models.qa import QAResults
 from app.models.replay import ReplayResult
 from app.models.trace import Trace
@@ -24,14 +24,8 @@ class QARequest:
 
     trace: Trace
     workspaces: Workspaces
-    test_command: str | None = None
-    """Instead of the trace's own."""
-    judge: JudgeMode | None = None
-    """Which judge; the server's own choice where it is left out."""
-    rubrics: tuple[str, ...] | None = None
-    """By which rubrics; the server's own choice where they are left out."""
-    reruns: int | None = None
-    """How often the tests that decide are run again; the server's own number where it is left out."""
+    asked: FinalizeRequest
+    """What it leaves out comes from the trace and from this server."""
     left_out: str | None = None
     """What of the trace is not here, and why: it is too large to be judged then."""
 
@@ -68,15 +62,15 @@ class QAPipeline:
     def run(self, request: QARequest, progress: Progress = no_progress) -> QAResults:
         """The results, whatever happens in sandbox and judge: what could not be established is ``null`` with the reason."""
         started = self._clock()
-        trace = request.trace
+        trace, asked = request.trace, request.asked
         verification = self._verifier.verify(
-            trace, request.workspaces, request.test_command or trace.repo.test_command, progress, request.reruns
+            trace, request.workspaces, asked.test_command or trace.repo.test_command, progress, asked.reruns
         )
         replayed = self._replay(request, progress)
         progress("judgement")
         claims = replayed.claims if replayed is not None else ()
         evidence = evidence_of(trace, claims)
-        judgements = self._judging.judge(evidence, request.rubrics, request.judge, is_whole=request.left_out is None)
+        judgements = self._judging.judge(evidence, asked.rubrics, asked.judge, is_whole=request.left_out is None)
         outcome = reasoning_outcome(judgements)
         shown = verification.after or verification.before
         return QAResults(
@@ -99,5 +93,5 @@ class QAPipeline:
             return None
         progress("replay of the session")
         return self._replayer.replay(
-            ReplayTask(request.trace, request.workspaces, request.test_command, left_out=request.left_out)
+            ReplayTask(request.trace, request.workspaces, request.asked.test_command, left_out=request.left_out)
         )

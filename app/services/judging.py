@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from app.dispatch.base import Dispatcher
-from app.errors import ConflictError
+from app.errors import ConflictError, NotFoundError
 from app.models.judgement import Estimate, Judgement, JudgeRequest
 from app.models.qa import QAResults
 from app.models.rubric import Rubric
@@ -106,7 +106,12 @@ class JudgingService:
         loaded, evidence = self._evidence(job.trace_id)
         asked = job.request
         made = self._judging.judge(evidence, asked.rubrics, asked.judge, asked.model, is_whole=loaded.is_whole)
-        self._store.update(job.trace_id, lambda trace, chain: self._with(trace, chain, made))
+        try:
+            self._store.update(job.trace_id, lambda trace, chain: self._with(trace, chain, made))
+        except NotFoundError:
+            # deleted meanwhile, and with it whatever quotes it
+            self._judging.forget(evidence.trace_hash or "")
+            raise
         for judgement in made:
             told = {"rubric": judgement.rubric.id, "judge": judgement.judge.kind, "status": judgement.status}
             _log.info("trace judged", extra={"trace_id": job.trace_id, **told})

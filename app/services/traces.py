@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.errors import BusyError
@@ -24,11 +25,20 @@ class EventPage:
 class TraceService:
     """Hands out stored traces, and removes them."""
 
-    def __init__(self, store: TraceStore, artifacts: ArtifactStore, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: TraceStore,
+        artifacts: ArtifactStore,
+        signer: Signer,
+        clock: Clock,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``forget`` drops what is kept elsewhere of a trace's content, by the head of its chain."""
         self._store = store
         self._artifacts = artifacts
         self._signer = signer
         self._clock = clock
+        self._forget = forget
 
     def document(self, trace_id: str) -> StoredDocument:
         """The document of a trace, events in time order.
@@ -68,13 +78,16 @@ class TraceService:
         return sign_checkpoint(trace_id, head=head.chain, count=head.num_events, signer=self._signer, at=self._clock())
 
     def delete(self, trace_id: str, reason: str) -> None:
-        """Remove a trace and every artifact that only it held; a tombstone says so.
+        """Remove a trace, every artifact that only it held, and the answers of models that quote it; a tombstone says so.
 
         Raises:
             TraceNotFoundError: no trace has this id.
             BusyError: it is being finalized.
         """
-        if self._store.head(trace_id).trace.status == "finalizing":
+        head = self._store.head(trace_id)
+        if head.trace.status == "finalizing":
             raise BusyError(f"Trace {trace_id} is being finalized; delete it afterwards", trace_id=trace_id)
+        # before the trace: what quotes it must not be left behind by a crash
+        self._forget(head.chain.hex())
         self._store.delete(trace_id, {"deleted_at": self._clock().isoformat(), "reason": reason})
         self._artifacts.release(trace_id)

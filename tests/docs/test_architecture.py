@@ -10,6 +10,7 @@ import pytest
 from app.cli import check
 from app.cli.main import _COMMANDS, _EXIT_CODES
 from app.dispatch.base import Dispatcher
+from app.formats.base import Format
 from app.qa.base import Judge, Sandbox, SandboxSession, Tree
 from app.qa.frameworks.base import Framework
 from app.qa.replay_runs import SuiteRunner
@@ -35,6 +36,7 @@ INTERFACES = (
     Framework,
     RunCache,
     SuiteRunner,
+    Format,
     Judge,
 )
 

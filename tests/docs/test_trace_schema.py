@@ -7,9 +7,9 @@ import typing
 import pytest
 from pydantic import BaseModel
 
-from app.api.schemas import FinalizeRequest
 from app.models import events, judgement, qa, recording, replay, rubric, trace
 from app.models.base import NotForClients, ServerOwned
+from app.models.job import FinalizeRequest
 from app.rules.recording import TYPE_OF
 from tests.docs.markdown import headings, read, rows, section
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.models.judgement import JudgeIdentity, Judgement, JudgeMode
+from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgeMode
 from app.models.rubric import Rubric
 from app.qa.base import Evidence, Judge
 from app.qa.judge.record import Desk
 
 OFF = JudgeIdentity(kind="heuristic", name="off", version="1")
-NO_MODEL = JudgeIdentity(kind="llm", name="chat", version="1")
+NO_MODEL = JudgeIdentity(kind="llm", name="chat", version="2")
 
 _ANSWERED = ("scored", "partial")
 
@@ -45,6 +45,10 @@ class DecliningJudge:
         """One judgement without scores."""
         return (self._desk.begin(evidence, rubric).finish(self._identity, self._status, self._reason),)
 
+    def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:  # noqa: ARG002 - the interface hands it in
+        """Nothing."""
+        return Estimate(rubric=rubric.ref, kind=self._identity.kind)
+
 
 class FallbackJudge:
     """Asks one judge, and a second one where the first gave no scores. Neither stands in for the other: the first one
@@ -60,3 +64,7 @@ class FallbackJudge:
         if judgements and judgements[-1].status in _ANSWERED:
             return judgements
         return (*self._beside.judge(evidence, rubric), *judgements)
+
+    def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:
+        """What the first judge would take."""
+        return self._first.estimate(evidence, rubric)
