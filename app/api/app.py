@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import artifacts, documents, health, jobs, judgements, listing, recording, replays
+from app.api import artifacts, documents, exchange, exports, health, jobs, judgements, listing, recording, replays
 from app.api.compression import CompressedAnswers, CompressedRequests
 from app.api.direct import GroupSync
 from app.api.middleware import BodyGate, LoopbackOnly
@@ -44,7 +44,7 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
     configure_logging(settings.log_level, settings.log_format)
     app.state.settings = settings
     documents.add_direct_routes(app.router)
-    doors = (health, listing, documents, replays, judgements, artifacts, recording, jobs)
+    doors = (health, listing, documents, replays, judgements, artifacts, recording, exchange, exports, jobs)
     for door in doors:
         app.include_router(door.router)
     install_problem_handlers(app)

@@ -93,6 +93,8 @@ def excuse_of(data: CodeEditData) -> str | None:
         return f"secrets were replaced in its {' and '.join(redacted)}"
     if _LOST_CHARACTER in data.diff:
         return "its diff holds characters that could not be read when it was recorded"
+    if "diff" in noted(data.extra, "unknown"):
+        return "its source does not state the whole diff"
     return None
 
 

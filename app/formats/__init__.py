@@ -1,0 +1,1 @@
+"""What other tools write, as traces. Each format is one file; ``registry`` knows them all."""
