@@ -16,15 +16,18 @@ _GROUPS = (
 
 def render_report(document: Mapping[str, Any]) -> str:
     """The report of one finalized trace."""
+    return "\n".join([*_heading(document), render_results(document)])
+
+
+def render_results(document: Mapping[str, Any]) -> str:
+    """What was found out about a finalized trace."""
     results = document["qa_results"]
-    return "\n".join(
-        [*_heading(document), *_verification(results["verification"]), *_claims(results), *_judgements(results), ""]
-    )
+    return "\n".join([*_verification(results["verification"]), *_claims(results), *_judgements(results), ""])
 
 
 def render_comparison(documents: Sequence[Mapping[str, Any]]) -> str:
     """One line for each finalized trace."""
-    rows = [("session", "verdict", "fail→pass", "still failing", "reasoning", "judge")]
+    rows = [("session", "verdict", "fail→pass", "still failing", "reasoning", "process", "judge")]
     for document in documents:
         results = document["qa_results"]
         verification = results["verification"]
@@ -35,6 +38,7 @@ def render_comparison(documents: Sequence[Mapping[str, Any]]) -> str:
                 str(len(verification["fail_to_pass"])),
                 str(len(verification["fail_to_fail"]) + len(verification["pass_to_fail"])),
                 _score(results["reasoning_score"], " of 5"),
+                _score(_total(results, "process-6"), " of 5"),
                 results["judge_kind"] or "none",
             )
         )
@@ -103,13 +107,21 @@ def _judgements(results: Mapping[str, Any]) -> Iterator[str]:
     yield f"  Reasoning: {_score(results['reasoning_score'], ' of 5')} (judge: {results['judge_kind'] or 'none'})"
     for judgement in results["judgements"]:
         judge = judgement["judge"]
-        yield f"    {judge['kind']} judge {judge['model'] or judge['name']}: {judgement['status']}"
+        total = "" if judgement["total"] is None else f", {judgement['total']:.2f}"
+        who = f"{judge['kind']} judge {judge['model'] or judge['name']}"
+        yield f"    by {judgement['rubric']['id']}, {who}: {judgement['status']}{total}"
         if judgement["reason"]:
             yield from _wrapped(judgement["reason"], "      ")
         for name, dimension in judgement["dimensions"].items():
             yield f"      {name:<24}{_score(dimension['score'], '')}"
             yield from _wrapped(dimension["rationale"], "        ")
     yield ""
+
+
+def _total(results: Mapping[str, Any], rubric: str) -> float | None:
+    """Of the judgement that decides by a rubric."""
+    totals: list[float | None] = [one["total"] for one in results["judgements"] if one["rubric"]["id"] == rubric]
+    return totals[-1] if totals else None
 
 
 def _score(score: float | None, unit: str) -> str:
