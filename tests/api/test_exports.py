@@ -93,7 +93,7 @@ def test_a_dry_run_answers_with_the_report_alone(filled: TestClient) -> None:
     assert report["traces"] == {
         "found": 4,
         "chosen": 0,
-        "left_out": {"consent_not_stated": 1, "not_finalized": 1, "score": 1, "verdict": 1},
+        "left_out": {"consent_not_stated": 1, "not_finalized": 1, "not_judged": 1, "verdict": 1},
     }
     assert report["query"]["min_score"] == 5.0
     assert report["splits"] == {name: {"traces": 0, "repositories": 0} for name in ("train", "validation")}
@@ -124,6 +124,8 @@ def test_filters_choose(filled: TestClient, query: str, ids: list[str]) -> None:
         ("", "format"),
         ("format=xlsx", "xlsx is no export format; there are jsonl"),
         ("format=messages&colour=red", "colour"),
+        ("format=messages&format=jsonl", "format"),
+        ("format=messages&verdict=fixed&verdict=regressed", "verdict"),
         ("format=messages&verdict=fine", "fine"),
         ("format=messages&min_score=4&max_score=3", "min_score"),
         ("format=messages&from=2026-02-01&to=2026-01-01", "from"),

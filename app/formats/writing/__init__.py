@@ -1,0 +1,1 @@
+"""Datasets out of traces: one file for each format, beside what all of them share."""

@@ -1,0 +1,1 @@
+"""What writers share: conversations, patches, lines, and the facts that stand in every row."""
