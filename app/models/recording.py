@@ -14,6 +14,9 @@ from app.models.commands import TestCommand
 from app.models.paths import RepoPath
 from app.models.trace import Consent, Environment
 
+_Names = Annotated[tuple[str, ...], Field(strict=False)]
+"""A list; behind the validator that takes wrappers off, events are Python values, in which a list is no tuple."""
+
 ChunkId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
 
@@ -99,10 +102,10 @@ class RecordedTestRun(_Recorded):
     type: Literal["test_run"]
     test_command: str | None = None
     framework: ShortText | None = None
-    selection: str | tuple[str, ...] | None = None
+    selection: str | _Names | None = None
     num_passed: Count | None = None
     num_failed: Count | None = None
-    failed_tests: tuple[str, ...] = ()
+    failed_tests: _Names = ()
     tests_passed: bool | None = None
     summary: str | None = None
     report_ref: str | None = None

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.errors import PRTelemetryError
 from app.models.commands import split_command
-from app.models.recording import RecordedTestRun
 from app.recorder.recording import Recording, find_active
 from app.recorder.runs import cwd_within
 from app.recorder.watcher import ensure_watcher
@@ -68,20 +66,10 @@ def _event(report: Report, command: str, *, has_names: bool) -> dict[str, Any]:
         "tests_passed": report.exit_code == 0,
         "num_passed": counts.get("passed", 0),
         "num_failed": counts.get("failed", 0) + counts.get("error", 0),
-        **_names(report.failed[:MOST_NAMES]),
+        "failed_tests": list(report.failed[:MOST_NAMES]) if has_names else [],
         "summary": _summary(counts),
         "extra": extra,
     }
-
-
-def _names(failed: Sequence[str]) -> dict[str, list[str]]:
-    """The failing tests in their own field, where the recording API takes lists; ``extra.outcomes`` names them anyway."""
-    field = {"failed_tests": list(failed)}
-    try:
-        RecordedTestRun.model_validate_json(json.dumps({"id": "-", "type": "test_run", "tests_passed": False, **field}))
-    except ValidationError:
-        return {}
-    return field
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -16,6 +16,7 @@ from app.models.qa import TestOutcome, TestRun
 from app.models.replay import Check, ClaimStatus
 from app.rules.diffs import DiffError
 from app.rules.outputs import Counts, failing_names, parse_counts, same_output
+from app.rules.partial_runs import Part, as_part, part_of
 from app.rules.patches import FilePatch, LostContentError, apply_patch
 from app.rules.testnames import missing_names, unnamed_tests
 
@@ -106,7 +107,7 @@ def noted(extra: dict[str, Any] | None, name: str) -> list[str]:
 
 def check_test_result(data: TestResultData, run: TestRun) -> tuple[Check, ...]:
     """A test result beside a run of its command on the tree of its time."""
-    counts = counts_of(run)
+    counts, part = counts_of(run), part_of(data.test_command)
     summary = parse_counts(data.summary)
     passed = _passed(run)
     agrees = None if passed is None else data.tests_passed == passed
@@ -114,21 +115,21 @@ def check_test_result(data: TestResultData, run: TestRun) -> tuple[Check, ...]:
     beside = summary or Counts()
     stated = Counts(passed=data.num_passed, failed=data.num_failed, skipped=beside.skipped, xpassed=beside.xpassed)
     checks += _count_checks({"num_passed": "passed", "num_failed": "failed"}, stated, counts)
-    checks += _name_checks(data.failed_tests, data.num_failed, run, "failed_tests")
+    checks += _name_checks(data.failed_tests, data.num_failed, run, "failed_tests", is_part=part is not None)
     if summary is not None:
         checks += _count_checks({f"summary.{name}": name for name in ("passed", "failed", "errors")}, summary, counts)
-    return _softened(checks, run)
+    return _softened(checks, run, part)
 
 
 def check_test_command(data: TerminalCommandData, run: TestRun) -> tuple[Check, ...]:
     """A test run in a terminal beside a run of the same command on the tree of its time."""
     checks = [] if data.exit_code is None else [_exit_check(data.exit_code, run.exit_code)]
-    printed = parse_counts(data.output)
+    printed, part = parse_counts(data.output), part_of(data.command)
     if printed is not None:
         checks += _count_checks({f"output.{name}": name for name in ("passed", "failed", "errors")}, printed, counts_of(run))
         failed = printed.failed + (printed.errors or 0) if printed.failed is not None else None
-        checks += _name_checks(failing_names(data.output), failed, run, "output.failed_tests")
-    return _softened(checks, run)
+        checks += _name_checks(failing_names(data.output), failed, run, "output.failed_tests", is_part=part is not None)
+    return _softened(checks, run, part)
 
 
 def check_command(data: TerminalCommandData, exit_code: int | None, output: str | None) -> tuple[Check, ...]:
@@ -239,14 +240,14 @@ def _readings(name: str, claimed: Counts, found: Counts) -> set[int]:
     return {errors}
 
 
-def _name_checks(names: Sequence[str], number: int | None, run: TestRun, what: str) -> list[Check]:
+def _name_checks(names: Sequence[str], number: int | None, run: TestRun, what: str, *, is_part: bool) -> list[Check]:
     if not names:
         return []
     failing = _failing(run)
     shown: list[JsonValue] = [*names[:_NAMES_SHOWN]]
     if failing is None or any(_REDACTED in name for name in names):
         return [Check(what=what, claimed=shown, found=None, agrees=None)]
-    is_whole = number is None or number <= len(names)
+    is_whole = not is_part and (number is None or number <= len(names))
     agrees = not missing_names(names, failing) and not (is_whole and unnamed_tests(names, failing))
     return [Check(what=what, claimed=shown, found=[*failing[:_NAMES_SHOWN]], agrees=agrees)]
 
@@ -266,8 +267,11 @@ def _failing(run: TestRun) -> list[str] | None:
     return list(names) if names or run.exit_code == 0 else None
 
 
-def _softened(checks: list[Check], run: TestRun) -> tuple[Check, ...]:
-    """Files that could not be collected here may have been there: no contradiction rests on them."""
+def _softened(checks: Sequence[Check], run: TestRun, part: Part | None) -> tuple[Check, ...]:
+    """What the command left out, and files that could not be collected here and may have been there: no contradiction rests on
+    them."""
+    if part is not None:
+        checks = as_part(checks, part)
     if not run.collection_errors:
         return tuple(checks)
     return tuple(

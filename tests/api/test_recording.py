@@ -437,3 +437,14 @@ def test_a_trace_that_is_deleted_during_an_upload_leaves_nothing(recorder: Recor
         application.artifacts.put(Upload(recorder.trace_id, "log", "text/plain", content()))
 
     assert held_contents(settings) == []
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_test_run_names_its_failing_tests_and_its_selection(recorder: Recorder, wrapped: bool) -> None:
+    said = {"test_command": "pytest", "failed_tests": ["tests/test_a.py::test_x"], "selection": ["tests/test_a.py"]}
+    event = {"id": "e1", "type": "test_run", **({"data": said} if wrapped else said)}
+
+    assert recorder.send("c-1", 1, event).status_code == 200
+
+    (stored,) = recorder.document()["events"]
+    assert (stored["data"]["failed_tests"], stored["data"]["selection"]) == (said["failed_tests"], said["selection"])
