@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from app.api.listing import ListParameters, parse_parameters
 from app.bootstrap import judging_of
 from app.cli.judge_compare import command as compare
 from app.cli.judge_server import ServerDesk
 from app.errors import InvalidError, SettingsError
-from app.models.base import ShortText
-from app.models.judgement import JudgeMode, JudgeRequest
+from app.models.base import TraceId
+from app.models.judgement import JudgeKind, JudgeMode, JudgeRequest
 from app.models.rubric import RubricRef
-from app.services.batch_judging import Judged, JudgeDesk, Task, Totals, estimate_all, judge_all
+from app.services.batch_judging import SCORED, Judged, JudgeDesk, Task, Totals, estimate_all, judge_all
 from app.services.queries import QueryService
 from app.settings import Settings, load_unchecked_settings
 
 ALL_JUDGED, SOME_DECLINED = 0, 1
-_SCORED = ("scored", "partial")
+_TRACE_ID: TypeAdapter[str] = TypeAdapter(TraceId)
 _KINDS = ("auto", "llm", "heuristic")
 _Item = TypeVar("_Item")
 
@@ -82,16 +83,20 @@ def command(
         raise click.UsageError("Say which traces: --all, --query NAME=VALUE or --trace ID.", context)
     if server is not None and kind is None:
         raise click.UsageError("With --server, --kind has to be given: only then is it known what is judged already.", context)
-    request = JudgeRequest(rubrics=rubrics or None, judge=kind, model=model)
+    try:
+        request = JudgeRequest(rubrics=rubrics or None, judge=kind, model=model)
+        named = [_TRACE_ID.validate_python(name) for name in traces]
+    except ValidationError as error:
+        raise click.UsageError("; ".join(fault["msg"] for fault in error.errors()), context) from None
     with _desk(server, data_dir, request, concurrency, again=again) as (desk, find, task):
-        ids = _chosen(traces, every or bool(queries), lambda: find(_parameters(queries)))
+        ids = _chosen(named, every or bool(queries), lambda: find(_parameters(queries)))
         if dry_run:
             totals = _estimate(desk, ids, task, as_json=as_json)
         else:
             totals = _judge(desk, ids, task, concurrency, as_json=as_json)
     _tell_totals(totals, as_json=as_json, is_estimate=dry_run)
-    declined = sum(count for status, count in totals.statuses.items() if status not in _SCORED)
-    context.exit(SOME_DECLINED if declined or totals.problems else ALL_JUDGED)
+    declined = sum(count for status, count in totals.statuses.items() if status not in SCORED)
+    context.exit(SOME_DECLINED if declined or totals.problems or totals.unscored_before else ALL_JUDGED)
 
 
 command.add_command(compare)
@@ -115,9 +120,9 @@ def _in_directory(settings: Settings, request: JudgeRequest, at_once: int, *, ag
         mode = request.judge or settings.judge
         if mode == "off":
             raise SettingsError("JUDGE is 'off': name a judge with --kind")
-        kind = "heuristic" if mode == "heuristic" or (mode == "auto" and stored.models is None) else "llm"
+        kind: JudgeKind = "heuristic" if mode == "heuristic" or (mode == "auto" and stored.models is None) else "llm"
         rubrics = tuple(rubric.ref for rubric in stored.judging.choose(request.rubrics))
-        task = Task(rubrics, request, frozenset({kind}), request.model or stored.models, again)
+        task = Task(rubrics, request, kind, request.model or stored.models, again)
         yield stored.judging, lambda parameters: _find(stored.queries, parameters), task
 
 
@@ -126,8 +131,8 @@ def _on_server(url: str, request: JudgeRequest, at_once: int, *, again: bool) ->
     token = load_unchecked_settings().api_token
     with ServerDesk(url, token.get_secret_value() if token is not None else "", at_once) as desk:
         rubrics: tuple[RubricRef, ...] = desk.rubrics(request.rubrics)
-        kinds = frozenset({"llm", "heuristic"} if request.judge == "auto" else {request.judge or "auto"})
-        yield desk, desk.find, Task(rubrics, request, kinds, request.model, again)
+        kind: JudgeKind | None = "llm" if request.judge == "llm" else "heuristic" if request.judge == "heuristic" else None
+        yield desk, desk.find, Task(rubrics, request, kind, request.model, again)
 
 
 def _parameters(queries: Iterable[str]) -> ListParameters:
@@ -152,7 +157,7 @@ def _find(queries: QueryService, parameters: ListParameters) -> Iterator[str]:
         query = query.model_copy(update={"cursor": page.next_cursor})
 
 
-def _chosen(traces: Sequence[ShortText], has_query: bool, found: Callable[[], Iterator[str]]) -> list[str]:
+def _chosen(traces: Sequence[str], has_query: bool, found: Callable[[], Iterator[str]]) -> list[str]:
     """Ids alone are small; with all of them at hand the progress has an end."""
     return list(dict.fromkeys([*traces, *(found() if has_query else ())]))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from app.models.base import Sha256, ShortText, TraceId, Value
 from app.models.rubric import RubricRef
@@ -15,6 +16,20 @@ JudgeKind = Literal["llm", "heuristic", "human"]
 JudgementStatus = Literal["scored", "partial", "not_scorable", "refused", "failed", "skipped"]
 """All but the first two say that the judge declined."""
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+MAX_MODEL_CHARACTERS = 200
+
+
+def _models(text: str) -> str:
+    names = dict.fromkeys(name.strip() for name in text.split(","))
+    if not all(0 < len(name) <= MAX_MODEL_CHARACTERS and name.isprintable() for name in names):
+        raise PydanticCustomError("no_model", "Name a model, or several with commas between them, without control characters")
+    return ", ".join(names)
+
+
+Models = Annotated[str, AfterValidator(_models)]
+"""One model, or a jury, as judgements name it: each once, with a comma and a space between them."""
 
 
 class Sample(Value):
@@ -158,7 +173,7 @@ class JudgeRequest(Value):
     """Ids of rubrics, one judgement for each."""
     judge: JudgeMode | None = None
     """Which judge, instead of the server's own choice."""
-    model: ShortText | None = None
-    """Ask this model, instead of those of the settings; with a judge that asks a model."""
+    model: Models | None = None
+    """Ask this model or this jury, instead of that of the settings; with a judge that asks a model."""
     dry_run: bool = False
     """Only say what it would take."""

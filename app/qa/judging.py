@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.errors import Fault, InvalidError, NotFoundError
-from app.models.judgement import Estimate, Judgement, JudgeMode
+from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgeMode
 from app.models.replay import Claim
 from app.models.rubric import Rubric
 from app.models.trace import Trace
 from app.qa.base import Evidence, Judge
+from app.qa.judge.record import Desk
+
+FAULTY = JudgeIdentity(kind="heuristic", name="none", version="1")
+_log = logging.getLogger(__name__)
 
 
 class UnknownRubricError(InvalidError):
@@ -99,7 +104,7 @@ class Judging:
             UnknownRubricError: as ``choose``.
         """
         judge = self._judge(mode, model, is_whole=is_whole)
-        return tuple(judgement for rubric in self.choose(rubrics) for judgement in judge.judge(evidence, rubric))
+        return tuple(judgement for rubric in self.choose(rubrics) for judgement in _judged(judge, evidence, rubric))
 
     def estimate(
         self,
@@ -120,6 +125,16 @@ class Judging:
 
     def _judge(self, mode: JudgeMode | None, model: str | None, *, is_whole: bool) -> Judge:
         return self._make_judge(mode or self._default_mode, model) if is_whole else self._too_large
+
+
+def _judged(judge: Judge, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
+    """What a judge says. A fault in it is no reason to lose what everything else has found out."""
+    draft = Desk().begin(evidence, rubric)
+    try:
+        return judge.judge(evidence, rubric)
+    except Exception:  # noqa: BLE001 - whatever it is, the trace has to come to its end
+        _log.exception("a judge failed unexpectedly", extra={"trace_id": evidence.trace.trace_id, "rubric": rubric.id})
+        return (draft.finish(FAULTY, "failed", "internal: a fault in the judge; the server's log says what"),)
 
 
 def evidence_of(trace: Trace, claims: Iterable[Claim]) -> Evidence:

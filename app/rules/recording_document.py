@@ -29,7 +29,7 @@ def as_recording_document(document: bytes) -> dict[str, Any]:
         "events": [as_recorded(event) for event in trace["events"]],
         "artifacts": trace["artifacts"],
         "metrics": trace["metrics"],
-        "qa": _qa(trace["qa_results"]),
+        "qa": _qa(trace["qa_results"], trace.get("judgements", [])),
         "integrity": trace["integrity"],
         "created_at": trace["created_at"],
         "completed_at": trace["finalized_at"],
@@ -47,11 +47,11 @@ def _session(trace: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _qa(results: dict[str, Any] | None) -> dict[str, Any] | None:
+def _qa(results: dict[str, Any] | None, later: list[dict[str, Any]]) -> dict[str, Any] | None:
     if results is None:
         return None
     verification = results["verification"]
-    judgement = _shown(results["judgements"])
+    judgement = _shown([*results["judgements"], *later])
     return {
         "validation": {
             "tests_passed": results["tests_passed"],
@@ -67,8 +67,8 @@ def _qa(results: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _shown(judgements: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The one that decides by the rubric that this API is about; by another one where nobody asked for that."""
-    shown = [judgement for judgement in judgements if judgement["rubric"]["id"] == SHOWN_RUBRIC] or judgements
+    """The last one by the rubric whose dimensions this API promises."""
+    shown = [judgement for judgement in judgements if judgement["rubric"]["id"] == SHOWN_RUBRIC]
     return shown[-1] if shown else None
 
 

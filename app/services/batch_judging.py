@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from app.errors import PRTelemetryError
-from app.models.judgement import Estimate, Judgement, JudgementStatus, JudgeRequest
+from app.models.judgement import Estimate, JudgeKind, Judgement, JudgementStatus, JudgeRequest
 from app.models.rubric import RubricRef
 
-_SETTLED: frozenset[JudgementStatus] = frozenset({"scored", "partial", "not_scorable", "refused"})
+SCORED: frozenset[JudgementStatus] = frozenset({"scored", "partial"})
+_SETTLED: frozenset[JudgementStatus] = SCORED | {"not_scorable", "refused"}
 """Asking again would not tell anything new. Those that failed or were skipped are asked again."""
+
+
+_Made = TypeVar("_Made")
+_log = logging.getLogger(__name__)
 
 
 class JudgeDesk(Protocol):
@@ -37,23 +44,33 @@ class Task:
 
     rubrics: tuple[RubricRef, ...]
     request: JudgeRequest
-    kinds: frozenset[str]
-    """Kinds of judges whose judgements count as done."""
+    kind: JudgeKind | None = None
+    """Of the judge whose judgements count as done; ``None`` where that is not known: a model's, if a model was ever asked."""
     models: str | None = None
     """Whose judgements count as done, where a model judges; ``None``: any model's."""
     again: bool = False
     """Whether to judge what is judged already."""
 
-    def open_for(self, judgements: Iterable[Judgement]) -> JudgeRequest | None:
+    def open_for(self, judgements: Sequence[Judgement]) -> JudgeRequest | None:
         """What there is left to ask for; ``None`` where all is done."""
-        done = {judgement.rubric.sha256 for judgement in judgements if self._counts(judgement)}
-        left = tuple(rubric.id for rubric in self.rubrics if self.again or rubric.sha256 not in done)
+        left = tuple(rubric.id for rubric in self.rubrics if self.again or not self.settled(rubric, judgements))
         return self.request.model_copy(update={"rubrics": left}) if left else None
 
+    def settled(self, rubric: RubricRef, judgements: Iterable[Judgement]) -> list[Judgement]:
+        """The judgements by a rubric that need not be made again."""
+        by_rubric = [judgement for judgement in judgements if judgement.rubric.sha256 == rubric.sha256]
+        asked = {judgement.judge.kind for judgement in by_rubric}
+        kind = self.kind or ("llm" if "llm" in asked else "heuristic")
+        return [judgement for judgement in by_rubric if judgement.judge.kind == kind and self._counts(judgement)]
+
+    def has_scores(self, judgements: Sequence[Judgement]) -> bool:
+        """Whether the judgement that counts has scores, by every rubric."""
+        last = [self.settled(rubric, judgements)[-1:] for rubric in self.rubrics]
+        return all(found and found[0].status in SCORED for found in last)
+
     def _counts(self, judgement: Judgement) -> bool:
-        judge = judgement.judge
-        is_theirs = judge.kind != "llm" or self.models in (None, judge.model)
-        return judge.kind in self.kinds and is_theirs and judgement.status in _SETTLED
+        is_theirs = judgement.judge.kind != "llm" or self.models in (None, judgement.judge.model)
+        return is_theirs and judgement.status in _SETTLED
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,8 @@ class Judged:
     trace_id: str
     judgements: tuple[Judgement, ...] = ()
     was_done: bool = False
+    has_scores: bool = True
+    """Of what was done before."""
     problem: str | None = None
     """Why it could not be judged at all."""
 
@@ -73,6 +92,8 @@ class Totals:
 
     traces: int = 0
     done_before: int = 0
+    unscored_before: int = 0
+    """Of those that were done before, how many have no scores."""
     problems: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -86,6 +107,7 @@ class Totals:
         """Count one trace."""
         self.traces += 1
         self.done_before += judged.was_done
+        self.unscored_before += judged.was_done and not judged.has_scores
         self.problems += judged.problem is not None
         for judgement in judged.judgements:
             usage = judgement.usage
@@ -129,27 +151,42 @@ def judge_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task, at_once: in
 def estimate_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task) -> Iterator[tuple[Judged, tuple[Estimate, ...]]]:
     """What ``judge_all`` would take, trace by trace. No judge is asked."""
     for trace_id in trace_ids:
-        try:
-            request = task.open_for(desk.judgements(trace_id))
-            estimates = tuple(desk.estimate(trace_id, request)) if request is not None else ()
-        except PRTelemetryError as error:
-            yield Judged(trace_id, problem=error.detail), ()
-            continue
-        yield Judged(trace_id, was_done=request is None), estimates
+        found = _tried(trace_id, partial(_estimated, desk, trace_id, task))
+        yield (found, ()) if isinstance(found, Judged) else found
 
 
 def _begin(desk: JudgeDesk, trace_id: str, task: Task) -> Future[tuple[Judgement, ...]] | Judged:
-    try:
-        request = task.open_for(desk.judgements(trace_id))
-        return Judged(trace_id, was_done=True) if request is None else desk.submit(trace_id, request)
-    except PRTelemetryError as error:
-        return Judged(trace_id, problem=error.detail)
+    def begin() -> Future[tuple[Judgement, ...]] | Judged:
+        judgements = desk.judgements(trace_id)
+        request = task.open_for(judgements)
+        if request is None:
+            return Judged(trace_id, was_done=True, has_scores=task.has_scores(judgements))
+        return desk.submit(trace_id, request)
+
+    return _tried(trace_id, begin)
+
+
+def _estimated(desk: JudgeDesk, trace_id: str, task: Task) -> tuple[Judged, tuple[Estimate, ...]]:
+    judgements = desk.judgements(trace_id)
+    request = task.open_for(judgements)
+    if request is None:
+        return Judged(trace_id, was_done=True, has_scores=task.has_scores(judgements)), ()
+    return Judged(trace_id), tuple(desk.estimate(trace_id, request))
 
 
 def _ended(waiting: dict[Future[tuple[Judgement, ...]], str]) -> Iterator[Judged]:
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         trace_id = waiting.pop(future)
-        try:
-            yield Judged(trace_id, future.result())
-        except PRTelemetryError as error:
-            yield Judged(trace_id, problem=error.detail)
+        made = _tried(trace_id, future.result)
+        yield made if isinstance(made, Judged) else Judged(trace_id, made)
+
+
+def _tried(trace_id: str, work: Callable[[], _Made]) -> _Made | Judged:
+    """What comes of it. Whatever is in the way of one trace stops no other."""
+    try:
+        return work()
+    except PRTelemetryError as error:
+        return Judged(trace_id, problem=error.detail)
+    except Exception as error:  # noqa: BLE001 - the door of this worker's loop
+        _log.error("a trace could not be judged", extra={"trace_id": trace_id}, exc_info=error)
+        return Judged(trace_id, problem=f"a fault of ours: {type(error).__name__}")

@@ -77,7 +77,7 @@ class JudgingService:
 
         Raises:
             TraceNotFoundError: no trace has this id.
-            NotFinalizedError: the trace is open, or is being finalized.
+            NotFinalizedError: the trace was never finalized.
             UnknownRubricError: a rubric that the request names is not there.
         """
         self._judging.choose(request.rubrics)
@@ -123,12 +123,11 @@ class JudgingService:
         return loaded, evidence_of(loaded.trace, results.claims if results is not None else ())
 
     def _refuse_unless_finalized(self, trace_id: str) -> None:
-        if self._store.head(trace_id).trace.status != "finalized":
+        """One that is being finalized anew has its results, and its events never change."""
+        if self._store.head(trace_id).trace.qa_results is None:
             raise NotFinalizedError(trace_id=trace_id)
 
     def _with(self, trace: Trace, chain: bytes, made: tuple[Judgement, ...]) -> Trace:
-        if trace.status != "finalized":
-            raise NotFinalizedError(trace_id=trace.trace_id)
         return self._sealer.sealed(trace.model_copy(update={"judgements": (*trace.judgements, *made)}), chain)
 
 

@@ -26,9 +26,16 @@ class _Facts(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if self._as_json:
             return json.dumps(line, default=str)
-        shown = " ".join(f"{key}={value}" for key, value in facts.items())
+        shown = " ".join(f"{key}={_on_one_line(value)}" for key, value in facts.items())
         text = f"{when} {record.levelname:<7} {record.name}: {record.getMessage()} {shown}".rstrip()
         return f"{text}\n{line['exception']}" if "exception" in line else text
+
+
+def _on_one_line(value: object) -> str:
+    """A fact as text that can form no line and no terminal code of its own."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in str(value)
+    )
 
 
 def configure_logging(level: str, form: Literal["text", "json"]) -> None:

@@ -12,13 +12,17 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from app import bootstrap
 from app.errors import SettingsError
+from app.models.judgement import Estimate, Judgement
+from app.models.rubric import Rubric
+from app.qa.base import Evidence, RunResult, RunSpec
 from app.qa.judge import rubric as rubrics
 from app.rules.integrity import verify_stream
 from app.settings import Settings
 from app.storage.keys import load_public_keys
 from tests.api.test_documents import is_problem
-from tests.builders import a_session, a_thought
+from tests.builders import a_session, a_tar, a_thought
 from tests.conftest import a_server
 from tests.fakes import ScriptedSandbox
 from tests.fakes_openai import error, openai_server
@@ -221,3 +225,50 @@ def test_a_server_does_not_start_on_a_rubric_that_cannot_be_applied(
         a_server(settings.model_copy(update={"rubrics_dir": tmp_path}), sandbox),
     ):
         raise AssertionError("it started")
+
+
+class BrokenJudge:
+    """As a judge with a fault in it."""
+
+    def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
+        raise ValueError("as a fault would")
+
+    def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:
+        return Estimate(rubric=rubric.ref, kind="heuristic")
+
+
+def test_a_fault_in_a_judge_costs_nothing_but_its_judgement(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "HeuristicJudge", BrokenJudge)
+
+    results = finalized(client, rubrics=["reasoning-5"])["qa_results"]
+
+    assert results["verification"]["verdict"] == "inconclusive"
+    assert [judgement["status"] for judgement in results["judgements"]] == ["failed"]
+    assert results["judgements"][0]["reason"].startswith("internal")
+    assert (results["reasoning_score"], results["judge_kind"]) == (None, None)
+
+
+@pytest.mark.parametrize("model", ["", " , ", "a,,b", "a\nFORGED", "a\x1b[31m", "m" * 201])
+def test_a_model_that_cannot_be_one_is_refused(client: TestClient, model: str) -> None:
+    finalized(client)
+
+    assert is_problem(client.post("/traces/t-1/judge", json={"model": model}), 422)["code"] == "invalid"
+
+
+def test_a_trace_that_is_finalized_anew_takes_judgements(with_mine: TestClient, sandbox: ScriptedSandbox) -> None:
+    def crash(spec: RunSpec, files: dict[str, bytes]) -> RunResult:
+        raise RuntimeError("as if the process had ended here")
+
+    upload = {"Content-Type": "application/gzip"}
+    with_mine.post("/traces", json=a_session(trace_id="t-2", events=EVENTS)).raise_for_status()
+    with_mine.put("/traces/t-2/artifacts/workspace", content=a_tar({"till.py": "a\n"}), headers=upload).raise_for_status()
+    sandbox.answer = lambda spec, files: RunResult("could_not_run", reason="no engine")
+    with_mine.post("/traces/t-2/finalize", json={"test_command": "pytest"}).raise_for_status()
+    sandbox.answer = crash
+    assert with_mine.post("/traces/t-2/finalize", json={"test_command": "pytest"}).status_code == 500
+    assert with_mine.get("/traces/t-2").json()["status"] == "finalizing"
+
+    made = with_mine.post("/traces/t-2/judge", json={"rubrics": ["mine"]})
+
+    assert made.status_code == 200
+    assert with_mine.get("/traces/t-2").json()["judgements"] == made.json()["judgements"]

@@ -122,6 +122,9 @@ def test_a_query_chooses(data_dir: Path) -> None:
         (("--query", "verdict"), "NAME=VALUE"),
         (("--query", "status=open"), "does not take status"),
         (("--all", "--rubric", "none"), "none"),
+        (("--trace", "../x"), "String should match pattern"),
+        (("--all", "--model", " , "), "Name a model"),
+        (("--all", *("--rubric", "x") * 17), "at most 16"),
     ],
 )
 def test_what_cannot_be_done_is_said(data_dir: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from app.errors import Fault, InvalidError
+from app.models.query import EventType
 from app.models.rubric import Dimension, Rubric, Scale
 from app.qa.judge.features.registry import FEATURES
 
@@ -23,6 +25,8 @@ PROCESS = "process-6"
 MIN_LEVELS, MAX_LEVELS = 2, 11
 WEIGHT_TOLERANCE = 1e-6
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_EVENT_TYPES = frozenset(get_args(EventType))
 _BUILT_IN = Path(__file__).parent / "rubrics"
 
 
@@ -30,8 +34,10 @@ def load_rubrics(folder: Path | None = None) -> dict[str, Rubric]:
     """The rubrics that come with the application and every ``*.toml`` of a folder, by id.
 
     Raises:
-        InvalidError: one cannot be used, or two have the same id.
+        InvalidError: there is no such folder, one rubric cannot be used, or two have the same id.
     """
+    if folder is not None and not folder.is_dir():
+        raise InvalidError(f"{folder} is no folder")
     found: dict[str, Rubric] = {}
     for path in [*sorted(_BUILT_IN.glob("*.toml")), *(sorted(folder.glob("*.toml")) if folder is not None else ())]:
         rubric = load_rubric(path)
@@ -69,10 +75,18 @@ def parse_rubric(text: str) -> Rubric:
         raise InvalidError(f"it is not TOML: {error}") from error
     except ValidationError as error:
         raise _refusal([Fault(found["loc"], found["msg"]) for found in error.errors()]) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidError("it is not TOML that can be read: too deep, or a number too long") from error
     faults = list(_faults(raw))
     if faults:
         raise _refusal(faults)
     return _rubric(raw, digest)
+
+
+def _each_level_once(value: Any) -> Any:
+    if isinstance(value, dict) and any(str(level) != str(level).lstrip("0") and str(level) != "0" for level in value):
+        raise ValueError("write each level once, without leading zeros")
+    return value
 
 
 class _Raw(BaseModel):
@@ -89,7 +103,7 @@ class _RawDimension(_Raw):
     id: str
     weight: float
     question: str
-    anchors: dict[int, str]
+    anchors: Annotated[dict[int, str], BeforeValidator(_each_level_once)]
     cites: tuple[str, ...]
     needs_reasoning: bool = False
     heuristic: dict[str, float]
@@ -114,6 +128,8 @@ def _refusal(faults: list[Fault]) -> InvalidError:
 
 
 def _faults(raw: _RawRubric) -> Iterable[Fault]:
+    if _ID.fullmatch(raw.id) is None:
+        yield Fault(("id",), "expected letters, digits, '.', '_' and '-', at most 64 of them")
     if not MIN_LEVELS <= raw.scale.levels <= MAX_LEVELS:
         yield Fault(("scale", "levels"), f"expected {MIN_LEVELS} to {MAX_LEVELS} levels")
     if raw.scale.max <= raw.scale.min:
@@ -136,6 +152,9 @@ def _dimension_faults(dimension: _RawDimension, levels: int) -> Iterable[Fault]:
         yield Fault(where, "expected an id of letters, digits and underscores")
     if dimension.weight < 0:
         yield Fault((*where, "weight"), "expected no negative weight")
+    for kind in dimension.cites:
+        if kind not in _EVENT_TYPES:
+            yield Fault((*where, "cites", kind), "no event has this type")
     for level in dimension.anchors:
         if not 0 <= level < levels:
             yield Fault((*where, "anchors", level), "expected a level of the scale")

@@ -27,7 +27,7 @@ def a_judgement(
 
 
 def a_task(*rubrics: RubricRef, models: str | None = "m", again: bool = False) -> Task:
-    return Task(rubrics or (FIRST, SECOND), JudgeRequest(judge="llm"), frozenset({"llm"}), models, again)
+    return Task(rubrics or (FIRST, SECOND), JudgeRequest(judge="llm"), "llm", models, again)
 
 
 class Desk:
@@ -149,3 +149,33 @@ def test_an_estimate_asks_for_what_is_left() -> None:
     assert (totals.traces, totals.done_before, totals.problems) == (3, 1, 1)
     assert (totals.requests, totals.prompt_tokens, totals.cost) == (3, 10, 0.5)
     assert desk.asked == [("a", ("first",))]
+
+
+def test_where_it_is_not_known_who_judges_a_model_counts_that_was_asked() -> None:
+    task = Task((FIRST,), JudgeRequest(judge="auto"))
+    counted = a_judgement(FIRST, kind="heuristic", model=None)
+
+    assert task.open_for([counted]) is None
+    assert task.open_for([a_judgement(FIRST, status="failed"), counted]) is not None
+    assert task.open_for([a_judgement(FIRST, status="failed"), counted, a_judgement(FIRST)]) is None
+
+
+def test_a_trace_that_was_passed_over_without_scores_is_told() -> None:
+    desk = Desk({"scored": [a_judgement(FIRST)], "empty": [a_judgement(FIRST, status="not_scorable")]})
+    totals = Totals()
+    for judged in judge_all(desk, ["scored", "empty"], a_task(FIRST), at_once=1):
+        totals.add(judged)
+
+    assert (totals.done_before, totals.unscored_before) == (2, 1)
+
+
+def test_a_fault_of_ours_stops_no_other_trace() -> None:
+    class Broken(Desk):
+        def submit(self, trace_id: str, request: JudgeRequest) -> Future[tuple[Judgement, ...]]:
+            if trace_id == "b":
+                raise RuntimeError("as a fault would")
+            return super().submit(trace_id, request)
+
+    told = {judged.trace_id: judged.problem for judged in judge_all(Broken(), ["a", "b", "c"], a_task(FIRST), at_once=1)}
+
+    assert told == {"a": None, "b": "a fault of ours: RuntimeError", "c": None}

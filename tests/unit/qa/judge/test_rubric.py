@@ -118,6 +118,12 @@ def test_the_hash_is_of_the_content_not_the_layout() -> None:
         ('version = "1"', 'version = "1"\ncolour = "red"', "colour"),
         ('id = "depth"', 'id = "deep er"', "letters"),
         ("[[dimension]]", "[[dimension", "not TOML"),
+        ('id = "reasoning-5"', 'id = "../x"', "letters, digits"),
+        ('id = "reasoning-5"', 'id = ""', "letters, digits"),
+        ('"reasoning_step", "code_edit"', '"reasoning_step", "code_edits"', "no event has this type"),
+        ("0 = ", "00 = ", "leading zeros"),
+        ('version = "1"', f'version = "1"\nx = {"9" * 5000}', "can be read"),
+        ('version = "1"', f'version = "1"\nx = {"[" * 20000}', "can be read"),
     ],
 )
 def test_what_cannot_be_applied_is_refused(old: str, new: str, told: str) -> None:
@@ -144,3 +150,8 @@ def test_a_folder_of_rubrics_is_loaded_by_id(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=r"gone\.toml"):
         load_rubric(tmp_path / "gone.toml")
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="is no folder"):
+        load_rubrics(tmp_path / "none")
