@@ -23,7 +23,7 @@ nodeimage: engine ## build the one that also has Node.js
 	@scripts/build_runner_image.sh --node
 
 demo: venv image ## re-execute the bundled debugging session and show what came out
-	@$(PYTHON) -m app demo
+	@$(PYTHON) -m app demo all
 
 # Without an engine the tests that need one are skipped, each with its reason; where CI=true that is a failure.
 test: venv ## run the tests

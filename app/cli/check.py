@@ -30,6 +30,11 @@ def command(context: click.Context, data_dir: Path | None, *, repair: bool, as_j
       0   everything is whole, or was repaired
       1   something was changed since it was written
       3   something is not in step, and can be repaired
+
+    \b
+    Examples:
+      pr-telemetry check
+      pr-telemetry check --data-dir backup/data --repair
     """
     counts: Counter[str] = Counter()
     for note in check_data_directory(data_dir, repair=repair):

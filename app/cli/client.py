@@ -36,6 +36,8 @@ _FAMILIES: Mapping[int, type[PRTelemetryError]] = {
     429: UnavailableError,
 }
 _JSON = "application/json"
+_UNHURRIED_BYTES = 1 << 20
+"""A body up to this size is sent before a server can have refused it for its size."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Client:
             request.add_header("Content-Type", media_type)
         for name, value in (headers or {}).items():
             request.add_header(name, value)
+        size_bytes = len(body) if isinstance(body, bytes) else int((headers or {}).get("Content-Length", 0))
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_s) as response:  # noqa: S310 -- as above
                 yield response
@@ -135,7 +138,7 @@ class Client:
             with error:
                 raise _refusal(f"{method} {path}", error) from None
         except (OSError, HTTPException, ValueError) as error:
-            raise UnavailableError(f"{self.base_url} does not answer as it should: {getattr(error, 'reason', error)}") from None
+            raise _silence(self.base_url, size_bytes, getattr(error, "reason", error)) from None
 
 
 def client_of(server: str | None) -> Client:
@@ -151,6 +154,17 @@ def client_of(server: str | None) -> Client:
     if not url.startswith(("http://", "https://")):
         raise SettingsError(f"--server takes an address such as http://127.0.0.1:8000, not {url!r}")
     return Client(url, settings.api_token.get_secret_value() if settings.api_token is not None else "")
+
+
+def _silence(base_url: str, size_bytes: int, reason: object) -> PRTelemetryError:
+    """The error of ours that an answer stands for that did not come."""
+    if isinstance(reason, ConnectionResetError | BrokenPipeError) and size_bytes > _UNHURRIED_BYTES:
+        # whoever hangs up in the midst of a body has answered already, and that answer is lost with the connection
+        return TooLargeError(
+            f"{base_url} hung up while {size_bytes} bytes were sent: it takes at most MAX_BODY_BYTES of a document, "
+            "and MAX_ARTIFACT_BYTES of a tree"
+        )
+    return UnavailableError(f"{base_url} does not answer as it should: {reason}")
 
 
 def _refusal(what: str, error: urllib.error.HTTPError) -> PRTelemetryError:

@@ -30,6 +30,11 @@ def command(context: click.Context, *, attack: bool, as_json: bool) -> None:
     Exit codes:
       0   everything is there; every attack was stopped
       1   something is missing, an attack was not stopped, or could not be tried
+
+    \b
+    Examples:
+      pr-telemetry doctor
+      pr-telemetry doctor --sandbox --json
     """
     counts: Counter[str] = Counter()
     is_well = True

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,12 +17,14 @@ import click
 
 from app.api.exports import ANY_VERDICT, ExportParameters, packed, parse_export_parameters
 from app.bootstrap import exports_of
+from app.cli.calibration_report import read_calibration, render_refusal
 from app.cli.client import Client
 from app.cli.export_folder import read_manifest, unpack, write_files
 from app.errors import ConflictError, UnavailableError
 from app.formats.writing.registry import WRITERS
-from app.formats.writing.selection import REASONS
+from app.formats.writing.selection import NOT_CALIBRATED, REASONS
 from app.models.qa import Verdict
+from app.rules.vouching import Calibration
 from app.services.export import OnProgress
 from app.settings import load_unchecked_settings
 from app.utils.atomic import draft_name
@@ -29,7 +32,8 @@ from app.utils.atomic import draft_name
 EXPORTED, NOTHING_FITS = 0, 1
 _BROKEN_PIPE = 141
 _BLOCK_BYTES = 1 << 18
-_OWN = ("out", "as_json", "server", "data_dir")
+_OWN = ("out", "as_json", "server", "data_dir", "calibration", "min_calibration")
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _VERDICTS = (*Verdict.__args__, ANY_VERDICT)  # type: ignore[attr-defined]  # a Literal tells its values
 
 
@@ -41,6 +45,10 @@ _VERDICTS = (*Verdict.__args__, ANY_VERDICT)  # type: ignore[attr-defined]  # a 
 @click.option("--max-score", type=click.FloatRange(0, 5), help="The score that counts, at most.")
 @click.option("--rubric", metavar="ID", help="The score that counts is the newest by this rubric.")
 @click.option("--judge-kind", type=click.Choice(["llm", "heuristic", "human"]), help="… the newest of such a judge.")
+@click.option("--calibration", metavar="REPORT.json", type=_FILE, help="The score that counts is by the judge of this report …")
+@click.option(
+    "--min-calibration", type=click.Choice(["usable", "calibrated"]), help="… its label on every dimension, at least."
+)
 @click.option("--needs-review", type=click.Choice(["any", "yes", "no"]), help="Whether its judgement asks for a person. [any]")
 @click.option("--claims", type=click.Choice(["any", "none_refuted"]), help="Only traces without a refuted claim. [any]")
 @click.option("--min-confirmed", type=click.FloatRange(0, 1), help="Share of a trace's claims that are confirmed, at least.")
@@ -80,9 +88,11 @@ def command(context: click.Context, /, **given: Any) -> None:
     Examples:
       pr-telemetry export --format messages --min-score 3.5 --split 0.8,0.1,0.1 --out sft
       pr-telemetry export --format parquet --verdict any --out tables
+      pr-telemetry export --format messages --judge-kind llm --calibration report.json --min-calibration usable --out sft
       pr-telemetry export --format jsonl --server http://127.0.0.1:8000 --out - > traces.jsonl
     """
     out: Path | None = given["out"]
+    calibration = _calibration(context, given)
     if out is None and not given["dry_run"]:
         raise click.UsageError("Say where to: --out FOLDER, or --out - for standard output.", context)
     if out is not None and str(out) != "-":
@@ -92,22 +102,37 @@ def command(context: click.Context, /, **given: Any) -> None:
         asked["verdict"] = ",".join(given["verdict"])
     is_folder = out is not None and str(out) != "-"
     parameters = parse_export_parameters(asked | ({"package": "tar"} if is_folder else {}))
-    report = _run(parameters, given)
+    report = _run(parameters, calibration, given)
     _tell(report, to_stderr=str(out) == "-", as_json=given["as_json"])
+    refused = report["traces"]["left_out"].get(NOT_CALIBRATED, 0)
+    if calibration is not None and refused and not report["traces"]["chosen"]:
+        click.echo(render_refusal(given["calibration"], calibration, refused), err=True)
     context.exit(EXPORTED if report["traces"]["chosen"] else NOTHING_FITS)
 
 
-def _run(parameters: ExportParameters, given: dict[str, Any]) -> dict[str, Any]:
+def _calibration(context: click.Context, given: dict[str, Any]) -> Calibration | None:
+    path: Path | None = given["calibration"]
+    if (path is None) != (given["min_calibration"] is None):
+        raise click.UsageError("--calibration and --min-calibration go together.", context)
+    if path is not None and given["server"] is not None:
+        raise click.UsageError("A server takes no report: --calibration is for a data directory, not for --server.", context)
+    return None if path is None else read_calibration(path, given["min_calibration"])
+
+
+def _run(parameters: ExportParameters, calibration: Calibration | None, given: dict[str, Any]) -> dict[str, Any]:
     """Export, and answer with the report."""
     out = None if given["dry_run"] else given["out"]
     if given["server"] is not None:
         return _from_server(parameters, given["server"], out)
-    return _from_directory(parameters, given["data_dir"], out)
+    return _from_directory(parameters, calibration, given["data_dir"], out)
 
 
-def _from_directory(parameters: ExportParameters, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
+def _from_directory(
+    parameters: ExportParameters, calibration: Calibration | None, data_dir: Path | None, out: Path | None
+) -> dict[str, Any]:
     settings = load_unchecked_settings()
-    request = parameters.request()
+    asked = parameters.request()
+    request = replace(asked, filters=replace(asked.filters, calibration=calibration))
     package = parameters.chosen_package()
     with exports_of(settings.model_copy(update={"data_dir": data_dir or settings.data_dir})) as service, _bar() as on_progress:
         export = service.prepare(request, on_progress)

@@ -75,8 +75,8 @@ def render_json(comparison: Comparison, *, with_calibration: bool) -> dict[str, 
     """Everything, as values of JSON."""
     first, second = comparison.first, comparison.second
     return {
-        "a": {"name": first.name, "traces": len(first.traces), "raters": sorted(first.raters)},
-        "b": {"name": second.name, "traces": len(second.traces), "raters": sorted(second.raters)},
+        "a": _side_as_json(first),
+        "b": _side_as_json(second),
         "shared_traces": len(first.traces & second.traces),
         "levels": comparison.scale.levels,
         "agreements": [_as_json(one, comparison.scale, with_calibration) for one in comparison.agreements],
@@ -125,6 +125,16 @@ def _key(name: str, first: JudgementSet, second: JudgementSet, traces: frozenset
     if not known:
         raise InvalidError(f"Neither set tells the {name.replace('_', ' ')} of any trace.")
     return length_quartiles({trace: int(length) for trace, length in known.items()}) if name == LENGTH else known
+
+
+def _side_as_json(side: JudgementSet) -> dict[str, Any]:
+    return {
+        "name": side.name,
+        "traces": len(side.traces),
+        "raters": sorted(side.raters),
+        "judges": [asdict(judge) for judge in sorted(side.judges, key=repr)],
+        "rubrics": [asdict(rubric) for rubric in sorted(side.rubrics, key=repr)],
+    }
 
 
 def _as_json(agreement: Agreement, scale: Scale, with_calibration: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.cli.judgement_rows import Row, Scale, refuse
 from app.errors import Fault, InvalidError
+from app.rules.vouching import NamedJudge, NamedRubric
 from app.utils.json_stream import JsonWindow, UnreadableJsonError
 
 _OUTCOMES = {True: "passed", False: "failed", None: None}
@@ -38,17 +39,6 @@ class Choice:
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Judge(_Part):
-    kind: str
-    name: str
-    model: str | None = None
-
-
-class _RubricRef(_Part):
-    id: str
-    version: str | None = None
 
 
 class _Dimension(_Part):
@@ -122,8 +112,8 @@ _NO_DOCUMENT = _Document()
 
 class _Judgement(_Part):
     trace_id: str | None = None
-    rubric: _RubricRef
-    judge: _Judge
+    rubric: NamedRubric
+    judge: NamedJudge
     dimensions: dict[str, _Dimension] = {}
     total: _Number | None = None
     flags: tuple[str, ...] = ()
@@ -240,7 +230,8 @@ def _row(found: _Found, scale: Scale, faults: list[Fault]) -> Row:
             levels[name] = level
         if dimension.score is not None:
             scores[name] = dimension.score
-    return Row(found.trace_id, found.judgement.rater, levels, scores, found.judgement.total, found.properties)
+    judged = found.judgement
+    return Row(found.trace_id, judged.rater, levels, scores, judged.total, found.properties, judged.judge, judged.rubric)
 
 
 def _level(dimension: _Dimension, scale: Scale) -> float | None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from app.errors import Fault, InvalidError
 from app.models.rubric import Rubric
+from app.rules.vouching import NamedJudge, NamedRubric
 
 _SHOWN_FAULTS = 20
 
@@ -24,6 +25,9 @@ class Row:
     total: float | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     """What is known of the trace: ``outcome``, ``length``, ``language``, ``agent_model``."""
+    judge: NamedJudge | None = None
+    """``None``: the file does not name judges."""
+    rubric: NamedRubric | None = None
 
 
 @dataclass(frozen=True)

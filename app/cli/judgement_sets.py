@@ -13,6 +13,7 @@ from app.cli.judgement_csv import read_csv
 from app.cli.judgement_json import Choice, read_json
 from app.cli.judgement_rows import Row, Scale
 from app.errors import InvalidError
+from app.rules.vouching import NamedJudge, NamedRubric
 
 Ratings = Mapping[str, Mapping[str, float]]
 """By rater, then by trace."""
@@ -29,6 +30,10 @@ class JudgementSet:
     totals: Ratings
     properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What is known of each trace beside its judgements."""
+    judges: frozenset[NamedJudge] = frozenset()
+    """Everyone whose judgements these are, several versions of one judge one by one; none where the file does not name them."""
+    rubrics: frozenset[NamedRubric] = frozenset()
+    """Every rubric that they were made by; none where the file does not name it."""
 
     @property
     def traces(self) -> frozenset[str]:
@@ -59,6 +64,7 @@ def read_set(path: Path, scale: Scale, choice: Choice) -> JudgementSet:
 
 
 def _collect(name: str, rows: Iterable[Row], scale: Scale) -> JudgementSet:
+    rows = list(rows)
     levels: dict[str, dict[str, dict[str, float]]] = {}
     totals: dict[str, dict[str, float]] = {}
     properties: dict[str, dict[str, str]] = {}
@@ -69,4 +75,6 @@ def _collect(name: str, rows: Iterable[Row], scale: Scale) -> JudgementSet:
         total = row.total if row.total is not None else scale.total(row)
         if total is not None:
             totals.setdefault(row.rater, {})[row.trace_id] = total
-    return JudgementSet(name, levels, totals, properties)
+    judges = frozenset(row.judge for row in rows if row.judge is not None)
+    rubrics = frozenset(row.rubric for row in rows if row.rubric is not None)
+    return JudgementSet(name, levels, totals, properties, judges, rubrics)

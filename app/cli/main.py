@@ -104,7 +104,10 @@ class _LazyGroup(click.Group):
         from click.shell_completion import CompletionItem
 
         named = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
-        return [*(CompletionItem(name, help=_SUMMARIES.get(name, "")) for name in named), *click.Command.shell_complete(self, ctx, incomplete)]
+        return [
+            *(CompletionItem(name, help=_SUMMARIES.get(name, "")) for name in named),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     def invoke(self, ctx: click.Context) -> object:
         with _unheard():

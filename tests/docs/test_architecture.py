@@ -11,6 +11,7 @@ from app.cli import check
 from app.cli.main import _COMMANDS, _EXIT_CODES
 from app.dispatch.base import Dispatcher
 from app.formats.base import Format
+from app.formats.writing.base import Writer
 from app.qa.base import Judge, Sandbox, SandboxSession, Tree
 from app.qa.frameworks.base import Framework
 from app.qa.replay_runs import SuiteRunner
@@ -38,6 +39,7 @@ INTERFACES = (
     SuiteRunner,
     Format,
     Judge,
+    Writer,
 )
 
 
