@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.api.app import create_app
-from app.bootstrap import Application, build_application
+from app.bootstrap.server import Application, build_application
 from app.models.qa import Verdict
 from app.models.query import TraceSummary
 from app.rules.summaries import Described

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from app.api.app import create_app
-from app.bootstrap import build_application
+from app.bootstrap.server import build_application
 from app.settings import Settings
 from tests.fakes import ScriptedSandbox
 

@@ -15,7 +15,7 @@ from app.api.direct import GroupSync
 from app.api.middleware import BodyGate, LoopbackOnly
 from app.api.problems import install_problem_handlers
 from app.api.schemas import install_openapi
-from app.bootstrap import Application, build_application
+from app.bootstrap.server import Application, build_application
 from app.settings import Settings
 from app.utils.logger import configure_logging
 

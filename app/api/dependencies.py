@@ -11,7 +11,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 from pydantic import TypeAdapter, ValidationError
 
-from app.bootstrap import Application
+from app.bootstrap.server import Application
 from app.errors import ArtifactNotFoundError, InvalidError, TraceNotFoundError
 from app.models.base import ArtifactName, TraceId
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from app.bootstrap import check_data_directory
+from app.bootstrap.checks import check_data_directory
 
 WHOLE, DAMAGED, DERIVABLE = 0, 1, 3
 

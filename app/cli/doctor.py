@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from app.bootstrap import SandboxCheck, check_sandbox
+from app.bootstrap.checks import SandboxCheck, check_sandbox
 
 WELL, UNWELL = 0, 1
 _COLOURS = {"stopped": "green", "closed": "green", "NOT STOPPED": "red", "not tried": "red"}

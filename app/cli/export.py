@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import click
 
 from app.api.exports import ANY_VERDICT, ExportParameters, packed, parse_export_parameters
-from app.bootstrap import exports_of
+from app.bootstrap.batches import exports_of
 from app.cli.calibration_report import read_calibration, render_refusal
 from app.cli.client import Client
 from app.cli.export_folder import read_manifest, unpack, write_files

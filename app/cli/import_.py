@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 import click
 from pydantic import ValidationError
 
-from app.bootstrap import imports_into, intake_of
+from app.bootstrap.batches import imports_into
+from app.bootstrap.exchanges import intake_of
 from app.cli.client import Client
 from app.errors import ConflictError, Fault, InvalidError, NotFoundError, PRTelemetryError, SettingsError
 from app.formats.base import ReadOptions, ReadSession

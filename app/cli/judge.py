@@ -15,7 +15,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.listing import ListParameters, parse_parameters
-from app.bootstrap import judging_of
+from app.bootstrap.batches import judging_of
 from app.cli.judge_compare import command as compare
 from app.cli.judge_server import ServerDesk
 from app.errors import InvalidError, SettingsError

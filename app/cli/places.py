@@ -76,7 +76,7 @@ class DirectoryPlace:
     def pages(self, filters: Filters) -> Iterator[Mapping[str, Any]]:
         """See ``Place``."""
         from app.api.listing import TraceListing, parse_parameters
-        from app.bootstrap import queries_of
+        from app.bootstrap.readings import queries_of
 
         query = parse_parameters(list(filters)).query()
         with ExitStack() as stack:
@@ -92,7 +92,7 @@ class DirectoryPlace:
 
     def write(self, trace_id: str, file: tempfile.SpooledTemporaryFile[bytes]) -> None:
         """See ``Place``."""
-        from app.bootstrap import reader_of
+        from app.bootstrap.readings import reader_of
 
         for block in reader_of(self._settings).read(trace_id).blocks:
             file.write(block)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from app.bootstrap import replay_document, replays_of
+from app.bootstrap.batches import replay_document, replays_of
 from app.cli.client import Client
 from app.errors import InvalidError
 from app.models.base import STORED

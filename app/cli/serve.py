@@ -11,7 +11,7 @@ import uvicorn
 
 from app.api.app import create_app
 from app.api.connections import guarded_protocol
-from app.bootstrap import build_application
+from app.bootstrap.server import build_application
 from app.errors import SettingsError
 from app.settings import Settings, check_settings, load_settings
 from app.utils.garbage import spare_what_stays

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from app import bootstrap
+from app.bootstrap import judges
 from app.errors import SettingsError
 from app.models.judgement import Estimate, Judgement
 from app.models.rubric import Rubric
@@ -238,7 +238,7 @@ class BrokenJudge:
 
 
 def test_a_fault_in_a_judge_costs_nothing_but_its_judgement(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "HeuristicJudge", BrokenJudge)
+    monkeypatch.setattr(judges, "HeuristicJudge", BrokenJudge)
 
     results = finalized(client, rubrics=["reasoning-5"])["qa_results"]
 

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from app.api.app import create_app
-from app.bootstrap import build_application
+from app.bootstrap.server import build_application
 from app.cli.serve import open_socket
 from app.settings import Settings
 from tests.conftest import TOKEN

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi.testclient import TestClient
 
-from app.bootstrap import Application
+from app.bootstrap.server import Application
 from app.services.retention import RetentionService
 from tests.builders import a_session
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 
 from app.formats.writing.base import OutputFile, Scored, Tally
 from app.formats.writing.card import card_of
 from app.formats.writing.manifest import Distribution, Report, manifest_of
 from app.formats.writing.messages import Messages
 from app.formats.writing.parquet import ParquetWriter
+from app.rules.vouching import Calibration, NamedJudge, NamedRubric
 from tests.unit.formats.writing.sessions import a_claim, a_finalized, content_of
 
 
@@ -66,6 +68,24 @@ def test_the_body_says_how_it_was_verified_and_what_was_left_out() -> None:
     assert "| score | 3 to 4 | 1 |" in text
     assert "The licence of the sessions is not stated." in text
     assert "| example.org/till | 1 | train |" in text
+
+
+def test_the_card_names_the_report_that_vouches_for_the_scores() -> None:
+    calibration = Calibration(
+        "3" * 64, NamedJudge("llm", "chat", "2", "m|1"), NamedRubric("process-6", "1"), {"depth": "usable"}, "usable"
+    )
+    vouched = replace(a_report(), query={"consent": "given", "calibration": asdict(calibration)})
+
+    text = content_of(card_of(vouched, Messages(), "mit")).decode()
+    verified = text.partition("## How it was verified")[2].partition("## Distributions")[0]
+
+    assert "one judge (llm chat 2 m\\|1) and one rubric (process-6 1)" in verified
+    assert (
+        f"`usable` at least on every dimension. So says a comparison of judges, whose report has the SHA-256 `{'3' * 64}`"
+        in verified
+    )
+    assert "| depth | usable |" in verified
+    assert "comparison of judges" not in content_of(card_of(a_report(), Messages(), "mit")).decode()
 
 
 def test_the_manifest_has_the_hash_of_every_file_that_was_read() -> None:

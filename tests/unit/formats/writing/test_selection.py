@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from app.formats.writing.base import NO_COUNTERPART, NO_VERIFIED_FIX, SAME_TASK, Needs, Scored
 from app.formats.writing.selection import REASONS, Filters, counted_score, reason_against
+from app.models.judgement import DimensionScore
 from app.models.trace import Consent, Session
+from app.rules.vouching import Calibration, NamedJudge, NamedRubric
 from tests.builders import NOON
 from tests.unit.formats.writing.sessions import a_claim, a_finalized, a_judgement, results
 
@@ -114,6 +117,47 @@ def test_the_newest_judgement_that_fits_counts() -> None:
     assert counted_score(trace, Filters(rubric="process-6")).total == 2.0
     assert counted_score(trace, Filters(judge_kind="llm")).judge_kind == "llm"
     assert counted_score(trace, Filters(rubric="process-6", judge_kind="human")) == Scored()
+
+
+CALIBRATION = Calibration(
+    report_sha256="1" * 64,
+    judge=NamedJudge("heuristic", "heuristic-judge", "1"),
+    rubric=NamedRubric("reasoning-5", "1", "0" * 64),
+    labels={"depth": "usable"},
+    at_least="usable",
+)
+DEPTH = {"depth": DimensionScore(score=4.0, rationale="…")}
+
+
+@pytest.mark.parametrize(
+    ("score", "filters", "expected"),
+    [
+        (4.0, Filters(calibration=CALIBRATION), None),
+        (4.0, Filters(calibration=replace(CALIBRATION, at_least="calibrated")), "not_calibrated"),
+        (4.0, Filters(calibration=replace(CALIBRATION, judge=NamedJudge("llm", "chat", "2"))), "not_calibrated"),
+        (4.0, Filters(calibration=CALIBRATION, min_score=4.5), "score"),
+        (None, Filters(calibration=CALIBRATION), "not_judged"),
+    ],
+)
+def test_a_calibrated_judge_can_be_asked_for(score: float | None, filters: Filters, expected: str | None) -> None:
+    own = () if score is None else (a_judgement(score, dimensions=DEPTH),)
+
+    assert reason(a_finalized(qa_results=results(score=score, judgements=own)), filters) == expected
+
+
+def test_calibration_does_not_choose_among_judgements() -> None:
+    newest = a_judgement(4.0, kind="llm", dimensions=DEPTH, created_at=NOON + timedelta(hours=1))
+    trace = a_finalized(qa_results=results(judgements=(a_judgement(4.0, dimensions=DEPTH),)), judgements=(newest,))
+
+    assert reason(trace, Filters(calibration=CALIBRATION)) is None
+    assert reason(trace, Filters(calibration=CALIBRATION, rubric="reasoning-5")) == "not_calibrated"
+
+
+def test_a_score_that_names_no_judge_is_nobodys() -> None:
+    unnamed = a_finalized(qa_results=results(score=4.0, judgements=()))
+
+    assert reason(unnamed) is None
+    assert reason(unnamed, Filters(calibration=CALIBRATION)) == "not_calibrated"
 
 
 def test_every_reason_has_words() -> None:

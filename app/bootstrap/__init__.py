@@ -1,0 +1,1 @@
+"""The only room that names concrete stores, index, sandbox, judges and dispatcher."""
