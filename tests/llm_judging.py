@@ -17,6 +17,8 @@ from tests.unit.qa.judge.sessions import NOON, RUBRIC, Draft, as_evidence, good_
 
 KEY = "sk-secret-0123456789abcdef"
 TRACE_HASH = "ab" * 32
+QUOTE = "pytest tests/test_median.py"
+"""Stands in the first event of the good session."""
 
 
 class Pauses:
@@ -59,7 +61,7 @@ def a_question(drafts: Sequence[Draft] | None = None, **more: Any) -> Evidence:
 
 def an_answer(level: object = 3, rubric: Rubric = RUBRIC, **changed: Mapping[str, Any]) -> dict[str, Any]:
     """A model's answer with the same level everywhere, and some dimensions changed."""
-    one = {"evidence": ["e1", "e5"], "quote": "", "rationale": "Seen.", "level": level}
+    one = {"evidence": ["e1", "e5"], "quote": QUOTE, "rationale": "Seen.", "level": level}
     dimensions = {dimension.id: {**one, **changed.get(dimension.id, {})} for dimension in rubric.dimensions}
     return {"dimensions": dimensions, "feedback": "Well done.", "instructions_seen": []}
 

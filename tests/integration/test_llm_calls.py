@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -10,18 +11,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from app.models.judgement import Judgement
-from app.qa.judge.abilities import AbilityMemory
+from app.qa.judge.abilities import Abilities, AbilityMemory
+from app.qa.judge.cache import FileSampleCache
 from app.qa.judge.config import LLMConfig
-from app.qa.judge.endpoint import ChatEndpoint, ChatRequest, Failed
+from app.qa.judge.endpoint import MAX_REPLY_BYTES, ChatEndpoint, ChatRequest, Failed
 from app.qa.judge.llm import JudgeTools, LLMJudge
 from app.utils.clock import utc_now
-from tests.fakes_openai import Request, Scripted, completion, error, openai_server
-from tests.llm_judging import KEY, Pauses, a_config, a_judge, a_question, an_answer, judged, said, sample_of
-from tests.unit.qa.judge.sessions import RUBRIC
+from tests.fakes_openai import Request, Scripted, as_json, completion, error, openai_server
+from tests.llm_judging import KEY, TRACE_HASH, Pauses, a_config, a_judge, a_question, an_answer, judged, said, sample_of
+from tests.unit.qa.judge.sessions import RUBRIC, Draft, good_session, ran
 
 JSON = {"Content-Type": "application/json"}
 
@@ -146,6 +149,32 @@ def test_what_will_not_pass_is_not_tried_again(status: int, reason: str) -> None
     assert judgement.reason == f"{reason}: HTTP {status} from {a_config(server.base_url).endpoint_host}"
     assert len(server.requests) == 1
     assert outcomes(judgement) == [reason]
+
+
+LARGE = b'{"error": {"message": "' + b"x" * MAX_REPLY_BYTES + b'"}}'
+PACKED = {**JSON, "Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(("body", "headers"), [(LARGE, JSON), (gzip.compress(LARGE), PACKED), (b"no gzip", PACKED)])
+@pytest.mark.parametrize(
+    ("status", "reason", "requests"),
+    [
+        (401, "configuration: HTTP 401 from {}", 1),
+        (404, "configuration: HTTP 404 from {}", 1),
+        (307, "configuration: HTTP 307 from {}, which sends elsewhere", 1),
+        (400, "rejected: HTTP 400 from {}", 1),
+        (429, "rate_limited: HTTP 429, 4 attempts", 4),
+        (500, "unavailable: HTTP 500, 4 attempts", 4),
+    ],
+)
+def test_an_error_counts_by_its_status_whatever_is_said_with_it(
+    body: bytes, headers: dict[str, str], status: int, reason: str, requests: int
+) -> None:
+    with openai_server(Scripted(status, body, headers)) as server:
+        judgement = judged(a_judge(server.base_url))
+
+    assert judgement.reason == reason.format(a_config(server.base_url).endpoint_host)
+    assert len(server.requests) == requests
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -280,6 +309,108 @@ def test_a_server_without_response_formats_is_asked_for_less_and_remembered() ->
     asked = [request.get("response_format", {}).get("type") for request in server.requests]
     assert asked == ["json_schema", "json_object", None, None]
     assert first.status == second.status == "scored"
+
+
+@pytest.mark.parametrize(
+    "message", ["bad request: {'response_format': {}, 'seed': 1, 'temperature': 0}", "guided decoding is out of memory"]
+)
+def test_what_is_refused_in_any_form_teaches_nothing(message: str) -> None:
+    memory = AbilityMemory()
+    with openai_server(error(400, message)) as server:
+        judgement = judged(a_judge(server.base_url, tools=JudgeTools(memory)))
+
+    assert judgement.reason == f"rejected: HTTP 400 from {a_config(server.base_url).endpoint_host}"
+    assert memory.of(server.base_url, "gpt-4o-mini") == Abilities()
+
+
+def test_an_answer_that_is_no_json_once_teaches_nothing_unless_the_next_form_helps() -> None:
+    memory = AbilityMemory()
+    with openai_server(completion("I rate this highly.")) as server:
+        judged(a_judge(server.base_url, tools=JudgeTools(memory)))
+
+    asked = [request["response_format"]["type"] for request in server.requests]
+    assert asked == ["json_schema", "json_object"]
+    assert memory.of(server.base_url, "gpt-4o-mini") == Abilities()
+
+
+TOO_LONG = [
+    error(400, "The request was {'response_format': {}}", code="context_length_exceeded"),
+    error(400, "This model's maximum context length is 4096 tokens. Reduce it. (response_format, seed, max_tokens)"),
+    error(400, "Context length exceeded; the request was {'response_format': …}"),
+    error(422, "prompt is too long: 210000 tokens > 200000 maximum"),
+    as_json({"object": "error", "message": "the request exceeds the available context size", "code": 400}, 400),
+    Scripted(400, b"context window exceeded", {"Content-Type": "text/plain"}),
+]
+LONG_SESSION = [*good_session(), *(ran(f"tool --step {number}", 0, "line\n" * 40) for number in range(300))]
+
+
+@pytest.mark.parametrize("refusal", TOO_LONG)
+def test_a_session_that_is_too_long_for_the_model_is_shown_by_half_once(refusal: Scripted) -> None:
+    def answer(request: Request) -> Scripted:
+        return refusal if len(request["messages"][1]["content"]) > 3 * 10_000 else said()
+
+    memory = AbilityMemory()
+    with openai_server(answer) as server:
+        judge = a_judge(server.base_url, tools=JudgeTools(memory), samples=2, input_tokens=16_000)
+        judgement = judged(judge, LONG_SESSION)
+
+    assert (judgement.status, outcomes(judgement)) == ("scored", ["rejected", "rejected", "answered", "answered"])
+    assert judgement.judge.params["input_tokens"] == 8000
+    assert judgement.render is not None
+    assert judgement.render.level > 0
+    assert (judgement.usage.requests, judgement.usage.prompt_tokens) == (4, 200)
+    assert memory.of(server.base_url, "gpt-4o-mini") == Abilities()
+
+
+@pytest.mark.parametrize(("drafts", "requests"), [(LONG_SESSION, 2), (good_session(), 1)])
+def test_a_session_that_stays_too_long_is_rejected(drafts: list[Draft], requests: int) -> None:
+    with openai_server(TOO_LONG[0]) as server:
+        judgement = judged(a_judge(server.base_url, input_tokens=16_000), drafts)
+
+    assert (judgement.status, judgement.reason) == ("failed", "rejected: the session is too long for the model")
+    assert len(server.requests) == requests
+
+
+def test_a_model_of_a_jury_that_is_shown_too_much_leaves_the_judgement_to_the_others() -> None:
+    with openai_server(lambda request: TOO_LONG[0] if request["model"] == "small" else said()) as server:
+        judgement = judged(a_judge(server.base_url, model="small,large", input_tokens=16_000), LONG_SESSION)
+
+    assert (judgement.status, len(server.requests), "fewer_samples" in judgement.flags) == ("scored", 2, True)
+
+
+def test_what_was_kept_of_a_shorter_showing_is_found_again(tmp_path: Path) -> None:
+    def answer(request: Request) -> Scripted:
+        return TOO_LONG[0] if len(request["messages"][1]["content"]) > 3 * 10_000 else said()
+
+    tools = JudgeTools(cache=FileSampleCache(tmp_path, 99))
+    with openai_server(answer) as server:
+        judge = a_judge(server.base_url, tools=tools, input_tokens=16_000)
+        first, second = (judged(judge, LONG_SESSION, trace_hash=TRACE_HASH) for _ in range(2))
+
+    assert (second.usage.cached_samples, second.usage.requests, second.usage.prompt_tokens) == (1, 1, None)
+    assert (second.render, second.dimensions) == (first.render, first.dimensions)
+
+
+def test_a_session_about_long_contexts_is_not_taken_for_one() -> None:
+    echo = f"Unrecognized request argument supplied: seed {'.' * 300} context length, context window"
+    with openai_server(lambda request: error(400, echo) if "seed" in request else said()) as server:
+        judgement = judged(a_judge(server.base_url))
+
+    assert outcomes(judgement) == ["not_supported", "answered"]
+
+
+def test_a_server_that_wants_a_smaller_limit_is_asked_without_one() -> None:
+    complaint = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 4000. This model's maximum context length is 4096 tokens."
+    )
+
+    def answer(request: Request) -> Scripted:
+        return error(400, complaint) if request.keys() & {"max_tokens", "max_completion_tokens"} else said()
+
+    with openai_server(answer) as server:
+        judgement = judged(a_judge(server.base_url))
+
+    assert outcomes(judgement) == ["not_supported", "not_supported", "answered"]
 
 
 def test_what_one_model_cannot_do_another_is_still_asked() -> None:

@@ -18,6 +18,7 @@ from tests.unit.qa.judge.sessions import (
     diff,
     edit,
     good_session,
+    opened,
     ran,
     thought,
     without,
@@ -25,6 +26,7 @@ from tests.unit.qa.judge.sessions import (
 
 UNCHECKED = without(6, 9)
 """The good session without a run after its edits."""
+QUOTE_OF_E4 = "the missing average"
 WEAKENING = edit("tests/test_median.py", diff(removed=[f"    assert find({n}) == {n}" for n in range(4)], added=["    pass"]))
 
 
@@ -43,7 +45,7 @@ def of(judgement: Judgement, dimension: str) -> DimensionScore:
 
 
 def test_a_citation_of_what_was_not_shown_is_dropped() -> None:
-    judgement = answered(an_answer(depth={"evidence": ["e99", "e4", "id-3", " E5 "]}))
+    judgement = answered(an_answer(depth={"evidence": ["e99", "e4", "id-3", " E5 "], "quote": QUOTE_OF_E4}))
 
     depth = of(judgement, "depth")
     assert (depth.evidence, depth.flags) == (("id-4", "id-5"), ("false_citation",))
@@ -55,7 +57,7 @@ def test_a_citation_of_what_was_not_shown_is_dropped() -> None:
 
 @pytest.mark.parametrize(("cited", "flags"), [([], ("uncited",)), (["e0", "e11"], ("false_citation", "uncited"))])
 def test_without_a_valid_citation_there_is_little_confidence(cited: list[str], flags: tuple[str, ...]) -> None:
-    depth = of(answered(an_answer(depth={"evidence": cited})), "depth")
+    depth = of(answered(an_answer(depth={"evidence": cited, "quote": ""})), "depth")
 
     assert depth.confidence is not None
     assert depth.confidence <= 0.2
@@ -63,7 +65,7 @@ def test_without_a_valid_citation_there_is_little_confidence(cited: list[str], f
 
 
 def test_a_refuted_event_counts_as_a_false_citation() -> None:
-    judgement = answered(an_answer(depth={"evidence": ["e9", "e4"]}), refuted=frozenset({"id-9"}))
+    judgement = answered(an_answer(depth={"evidence": ["e9", "e4"], "quote": QUOTE_OF_E4}), refuted=frozenset({"id-9"}))
 
     depth = of(judgement, "depth")
     assert (depth.evidence, depth.flags, depth.confidence) == (("id-4",), ("refuted_record",), 0.5)
@@ -85,7 +87,16 @@ def test_a_refuted_event_is_marked_where_it_is_shown() -> None:
     [
         ("assert 2  ==\n2.5", False),
         ("| AssertionError: assert 2 == 2.5", False),
-        ("", False),
+        ("|# exit code: 1", False),
+        ('exit code: 1\n|# output:\n| File "stats/median.py"', False),
+        ("", True),
+        ("  ", True),
+        ("assert", True),
+        ("1 failed", False),
+        ("command:", True),
+        ("|# command:", True),
+        ("|# command:\n| pytest tests", False),
+        ("exit code: 0", True),
         ("assert 3 == 4", True),
         ("The narrow tests pass", True),
     ],
@@ -94,6 +105,24 @@ def test_a_quote_has_to_stand_in_a_cited_event(quote: str, is_false: bool) -> No
     depth = of(answered(an_answer(depth={"quote": quote})), "depth")
 
     assert (depth.flags, depth.confidence) == ((("false_quote",), 0.5) if is_false else ((), 1.0))
+
+
+def test_a_short_event_can_be_quoted_whole() -> None:
+    drafts = [opened("a.py"), *good_session()]
+    whole, part = (
+        of(answered(an_answer(depth={"evidence": ["e1"], "quote": quote}), drafts), "depth") for quote in ("a.py", "a.p")
+    )
+
+    assert (whole.flags, part.flags) == ((), ("false_quote",))
+
+
+def test_an_answer_that_cites_nothing_and_quotes_nothing_is_uncited_alone() -> None:
+    nothing = {"evidence": [], "quote": ""}
+    with openai_server(lambda request: said(depth=nothing if sample_of(request) else {})) as server:
+        depth = of(judged(a_judge(server.base_url, samples=2)), "depth")
+
+    assert (depth.flags, depth.evidence) == (("uncited",), ("id-1", "id-5"))
+    assert depth.confidence == pytest.approx(0.5 * 1 + 0.5 * 0.2)
 
 
 def test_one_false_quote_of_three_costs_a_third_of_one() -> None:
@@ -108,7 +137,8 @@ def test_one_false_quote_of_three_costs_a_third_of_one() -> None:
 @pytest.mark.parametrize(("dimension", "rubric"), [("validation", RUBRIC), ("experiment_design", PROCESS_RUBRIC)])
 @pytest.mark.parametrize(("cited", "is_weak"), [(["e4", "e2"], True), (["e4", "e6"], False), (["e5"], False)])
 def test_what_was_done_is_not_borne_out_by_thoughts(dimension: str, rubric: Rubric, cited: list[str], is_weak: bool) -> None:
-    judgement = answered(an_answer(3, rubric, **{dimension: {"evidence": cited}}), rubric=rubric)
+    quote = QUOTE_OF_E4 if "e4" in cited else "return ordered[mid]"
+    judgement = answered(an_answer(3, rubric, **{dimension: {"evidence": cited, "quote": quote}}), rubric=rubric)
 
     score = of(judgement, dimension)
     assert ("weak_evidence" in score.flags) is is_weak
@@ -116,7 +146,7 @@ def test_what_was_done_is_not_borne_out_by_thoughts(dimension: str, rubric: Rubr
 
 
 def test_thoughts_bear_out_what_was_thought() -> None:
-    depth = of(answered(an_answer(depth={"evidence": ["e4"]})), "depth")
+    depth = of(answered(an_answer(depth={"evidence": ["e4"], "quote": QUOTE_OF_E4})), "depth")
 
     assert (depth.flags, depth.confidence) == ((), 1.0)
 
@@ -175,7 +205,7 @@ def test_little_confidence_needs_a_review() -> None:
 
 
 def test_confidence_in_a_judgement_is_the_weighted_mean_of_its_dimensions() -> None:
-    half = {"evidence": ["e4", "e99"]}
+    half = {"evidence": ["e4", "e99"], "quote": QUOTE_OF_E4}
     judgement = answered(an_answer(3, PROCESS_RUBRIC, causal_linking=half), rubric=PROCESS_RUBRIC)
 
     assert judgement.confidence == pytest.approx(1 - 0.25 / 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.models.events import Event
@@ -165,7 +165,10 @@ def test_scores_lie_on_the_scale_and_rest_on_events_that_are_there(
         (judgement,) = HeuristicJudge(DESK).judge(evidence, rubric)
         scores = {name: one.score for name, one in judgement.dimensions.items()}
 
-        assert judgement.status == ("not_scorable" if not usable else "partial" if None in scores.values() else "scored")
+        assert judgement.status == ("not_scorable" if not scores else "partial" if None in scores.values() else "scored")
+        assert not scores or set(scores.values()) != {None}
+        assert usable or not scores
+        assert (judgement.confidence is None) == (judgement.status == "not_scorable") <= (judgement.reason is not None)
         assert judgement.total == rubric.total(scores)
         assert ("refuted_record" in judgement.flags) == (len(usable) < len(drafts))
         for one in judgement.dimensions.values():
@@ -194,6 +197,57 @@ def test_a_refuted_event_is_as_if_it_were_not_there(drafts: list[Draft], refuted
     rest = with_events(trace, tuple(event for event in trace.events if event.event_id not in names))
 
     assert measure_features(Evidence(trace, refuted=names)) == measure_features(Evidence(rest))
+
+
+HOSTILE_PARTS = (
+    "1" * 5000, " passed", " failed", "5 pa\u017f\u017fed", "²²", "\u0663\u0663", "@@ -1,", " +1,", " @@", "\n", "-a\n+b\n",
+    "pytest ", "<<A\n", "'", '"', "\\", ";", "|", "\x00", "\ud83d", "\x1b[", "Ran ", " tests in 1s\nFAILED (failures=", ")",
+    "git -", "bash -c ", "..", "/", "%", "[REDACTED:", "]", "=", "\u202e",
+)  # fmt: skip
+HOSTILE = st.one_of(st.lists(st.sampled_from(HOSTILE_PARTS), max_size=6).map("".join), st.text(max_size=30))
+ONE_OF_EACH = as_trace(
+    [
+        thought("x"), edit(diff="x"), ran("pytest", 0), ran("x", None), result_of(True), opened(), committed(),
+        {"event_type": "file_close", "data": {"file_path": "a.py"}},
+    ]
+).events  # fmt: skip
+
+
+@st.composite
+def hostile_events(draw: st.DrawFn) -> tuple[Event, ...]:
+    """One event of each kind and more, any text in each of its fields that may hold text."""
+    events = draw(st.permutations(ONE_OF_EACH * 2))
+    return tuple(
+        event.model_copy(update={"data": event.data.model_copy(update=draw(hostile_fields(event)))}) for event in events
+    )
+
+
+def hostile_fields(event: Event) -> st.SearchStrategy[dict[str, Any]]:
+    fields = {name: str(field.annotation) for name, field in type(event.data).model_fields.items() if name != "env_redacted"}
+    values: dict[str, st.SearchStrategy[Any]] = {name: HOSTILE for name, kind in fields.items() if "str" in kind}
+    values |= {name: st.lists(HOSTILE, max_size=2).map(tuple) for name in ("failed_tests",) if name in fields}
+    return st.fixed_dictionaries({}, optional={**values, "extra": st.dictionaries(HOSTILE, HOSTILE, max_size=1)})
+
+
+def with_text(kind: str, **fields: str) -> tuple[Event, ...]:
+    """One event of each kind, with text in fields of one kind."""
+    return tuple(
+        event.model_copy(update={"data": event.data.model_copy(update=fields)}) if event.event_type == kind else event
+        for event in ONE_OF_EACH
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile_events())
+@example(with_text("terminal_command", command="pytest", output="1" * 5000 + " passed"))
+@example(with_text("code_edit", diff=f"@@ -1,{'1' * 5000} +1,1 @@\n-a\n+b\n"))
+@example(with_text("test_result", summary="9" * 5000 + " failed"))
+def test_whatever_the_text_of_events_it_is_judged(events: tuple[Event, ...]) -> None:
+    evidence = Evidence(with_events(as_trace([]), events))
+    for rubric in RUBRICS.values():
+        (judgement,) = HeuristicJudge(DESK).judge(evidence, rubric)
+
+        assert judgement.status in ("scored", "partial")
 
 
 @settings(max_examples=10, deadline=None)

@@ -82,6 +82,9 @@ class _Page(BaseModel):
 class FileLedger:
     """A ``Ledger`` in a file of one day, written before each request, so that a restart forgets nothing.
 
+    It is exact for any number of threads of one process. A data directory is owned by one process, which holds its lock: two
+    that wrote the same file would forget what the other spends.
+
     A file that cannot be read or written is not taken for an empty one: nothing is spent until it is right again.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.qa.judge.answer import DimensionAnswer
 from app.qa.judge.features.measure import Measure
-from app.qa.judge.prompt import MAX_QUOTE_CHARACTERS
+from app.qa.judge.prompt import MAX_QUOTE_CHARACTERS, MIN_QUOTE_CHARACTERS
 from app.qa.judge.rendering import Rendering
 
 UNCITED_CEILING = 0.2
@@ -19,7 +19,8 @@ NEED_HARD_EVIDENCE = frozenset({"validation", "experiment_design"})
 """Dimensions about what was done: thoughts alone do not bear them out."""
 
 _SPACE = re.compile(r"\s+")
-_MARGIN = re.compile(r"^\| ?", re.MULTILINE)
+_MARGIN = re.compile(r"^\|(?:#[^\n]*:\s*$|#? ?)", re.MULTILINE)
+"""What is ours at the beginning of a line, or as a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +52,30 @@ class Checked:
     """Citations that count ÷ citations."""
     factor: float
     """Of the other checks together."""
-    ceiling: float
+    uncited: float
+    """The share of the answers that have no citation that counts."""
     flags: tuple[str, ...]
+
+    def confidence(self, agreed: float) -> float:
+        """What the checks leave of a confidence. An answer without a citation that counts has little, by its share."""
+        borne_out = agreed * self.citation_factor * self.factor
+        return (1 - self.uncited) * borne_out + self.uncited * min(UNCITED_CEILING, borne_out)
 
 
 def check_dimension(
     dimension: str, share: float, answers: Sequence[DimensionAnswer], rendering: Rendering, measures: Mapping[str, Measure]
 ) -> Checked:
-    """Check the answers on a dimension, ``share`` of the scale high. The answers' citations are taken together."""
+    """Check the answers that give a dimension a level, ``share`` of the scale high: one at least."""
     cited = [name for answer in answers for name in answer.cited]
     valid = [name for name in cited if _counts(name, rendering)]
     false_quotes = _false_quotes(answers, rendering)
+    uncited = sum(not _counting(answer, rendering) for answer in answers) / len(answers)
     is_weak = dimension in NEED_HARD_EVIDENCE and not any(rendering.kinds[name] in HARD_EVIDENCE for name in valid)
     is_contradicted = any(_contradictions(dimension, share, measures))
     flags = {
         "false_citation": any(name not in rendering.shown for name in cited),
         "refuted_record": any(name in rendering.refuted for name in cited),
-        "uncited": not valid,
+        "uncited": uncited > 0,
         "false_quote": false_quotes > 0,
         "weak_evidence": is_weak,
         "contradicts_record": is_contradicted,
@@ -78,7 +86,7 @@ def check_dimension(
         factor=(1 - (1 - FALSE_QUOTE_FACTOR) * false_quotes)
         * (WEAK_EVIDENCE_FACTOR if is_weak else 1)
         * (CONTRADICTION_FACTOR if is_contradicted else 1),
-        ceiling=1.0 if valid else UNCITED_CEILING,
+        uncited=uncited,
         flags=tuple(sorted(flag for flag, is_set in flags.items() if is_set)),
     )
 
@@ -87,18 +95,29 @@ def _counts(name: str, rendering: Rendering) -> bool:
     return name in rendering.shown and name not in rendering.refuted
 
 
+def _counting(answer: DimensionAnswer, rendering: Rendering) -> list[str]:
+    """The citations of an answer that count."""
+    return [name for name in answer.cited if _counts(name, rendering)]
+
+
 def _false_quotes(answers: Sequence[DimensionAnswer], rendering: Rendering) -> float:
-    """The share of quotes that are not in an event cited with them; who quotes nothing, quotes nothing false."""
-    quoted = [answer for answer in answers if _folded(answer.quote)]
-    false = [answer for answer in quoted if not _is_quoted(answer, rendering)]
-    return len(false) / len(quoted) if quoted else 0.0
+    """The share of answers that quote what is not in an event cited with it, or nothing; who cites nothing that counts need
+    not quote."""
+    expected = [answer for answer in answers if _folded(answer.quote) or _counting(answer, rendering)]
+    false = [answer for answer in expected if not _is_quoted(answer, rendering)]
+    return len(false) / len(expected) if expected else 0.0
 
 
 def _is_quoted(answer: DimensionAnswer, rendering: Rendering) -> bool:
     """White space does not matter, nor do margins that were quoted with the text."""
-    contents = [_folded(rendering.content_of(name)) for name in answer.cited if _counts(name, rendering)]
+    contents = [_folded(rendering.content_of(name)) for name in _counting(answer, rendering)]
     wanted = {_folded(text[:MAX_QUOTE_CHARACTERS]) for text in (answer.quote, _MARGIN.sub("", answer.quote))}
-    return any(quote in content for quote in wanted for content in contents)
+    return any(_is_in(quote, content) for quote in wanted for content in contents)
+
+
+def _is_in(quote: str, content: str) -> bool:
+    """A quote that is too short says nothing, unless there is no more to quote."""
+    return quote in content and (len(quote) >= MIN_QUOTE_CHARACTERS or (bool(quote) and quote == content))
 
 
 def _folded(text: str) -> str:

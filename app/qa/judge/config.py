@@ -11,6 +11,8 @@ DEFAULT_MODEL = "gpt-4o-mini"
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 MAX_SAMPLES = 9
 MAX_MODELS = 9
+MAX_NAME_CHARACTERS = 200
+"""Of a model."""
 TEMPERATURE_OF_SEVERAL, TEMPERATURE_OF_ONE = 0.7, 0.0
 FIRST_SEED = 101
 
@@ -49,6 +51,8 @@ class LLMConfig:
             raise SettingsError("The judge's base URL has to begin with http:// or https:// and name a host")
         if not 1 <= len(self.models) <= MAX_MODELS:
             raise SettingsError(f"The judge asks 1 to {MAX_MODELS} models, not {len(self.models)}")
+        if not all(name.isprintable() and len(name) <= MAX_NAME_CHARACTERS for name in self.models):
+            raise SettingsError(f"A model's name has at most {MAX_NAME_CHARACTERS} characters, and no control characters")
         if not 1 <= self.samples <= MAX_SAMPLES:
             raise SettingsError(f"The judge takes 1 to {MAX_SAMPLES} samples, not {self.samples}")
 

@@ -26,6 +26,8 @@ from app.utils.clock import Clock, in_zone
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 MAX_COMPLAINT = 20_000
+MAX_REASON = 300
+"""Characters in which a server says what is wrong, before it repeats what was sent to it."""
 MAX_TOKENS_TOLD = 100_000_000
 """More than any reply takes; a server that tells more is not believed."""
 THREAD_NAME = "judge-call"
@@ -40,6 +42,12 @@ _FILTERED = frozenset({"content_filter", "content_policy_violation"})
 """Codes by which some providers say that they held the question back."""
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_TOO_LONG = "context_length_exceeded"
+_ABOUT_LENGTH = re.compile(
+    r"context[ _](?:length|window|size)|(?:prompt|input|request) is too long|too many (?:input )?tokens|input token count",
+    re.IGNORECASE,
+)
+_ABOUT_LIMIT = re.compile(r"max_(?:completion_)?tokens\W{1,3}(?:or \W?max_completion_tokens\W{1,3})?is too large")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
 _TRANSPORT_LOGS = (
     "openai._base_client",
@@ -98,6 +106,8 @@ class BadRequest:
     status: int
     text: str
     """What the server says about it, for deciding what to leave out; not to be stored."""
+    is_too_long: bool = False
+    """Whether the question does not fit the model, whatever is left out of the options."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ class ChatEndpoint:
         # the transport would unpack whatever comes, to any size
         packing = response.headers.pop("content-encoding", "identity")
         if isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = _BoundedBody(response.stream, packing, self._calling.ends_at)
+            response.stream = _BoundedBody(response.stream, packing, self._calling.ends_at, is_cut=not response.is_success)
 
     def _refusal(self, error: openai.APIStatusError) -> Reply | Failed | BadRequest:
         status, host = error.status_code, self._config.endpoint_host
@@ -170,7 +180,8 @@ class ChatEndpoint:
             reason: Failure = "rate_limited" if status == 429 else "timeout" if status == 408 else "unavailable"
             return Failed(reason, f"HTTP {status}", may_pass=True, after_s=retry_after(error.response.headers, self._now))
         if status in _ADJUSTABLE:
-            return BadRequest(status, f"{error.param or ''} {error.response.text[:MAX_COMPLAINT]}".lower())
+            complaint = f"{error.param or ''} {error.response.text[:MAX_COMPLAINT]}".lower()
+            return BadRequest(status, complaint, _says_too_long(error))
         return Failed("rejected", f"HTTP {status} from {host}")
 
 
@@ -202,15 +213,24 @@ class _UnusableError(httpx2.RequestError):
 class _BoundedBody(httpx2.SyncByteStream):
     """A body of at most ``MAX_REPLY_BYTES``, up to a moment. A socket's timeout begins anew with every byte that drips in.
 
-    Nothing packed is asked for; where it comes all the same, it is unpacked here, as far as the bound.
+    Nothing packed is asked for; where it comes all the same, it is unpacked here, as far as the bound. A body that ``is_cut``
+    ends where it cannot be read any further: of an error, the status counts, whatever is said with it.
     """
 
-    def __init__(self, body: httpx2.SyncByteStream, packing: str, ends_at: float) -> None:
+    def __init__(self, body: httpx2.SyncByteStream, packing: str, ends_at: float, is_cut: bool) -> None:
         self._body = body
+        self._is_cut = is_cut
         self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if packing.strip().lower() in _PACKINGS else None
         self._ends_at = ends_at
 
     def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._bounded()
+        except _UnusableError:
+            if not self._is_cut:
+                raise
+
+    def _bounded(self) -> Iterator[bytes]:
         size = 0
         for packed in self._body:
             chunk = self._unpacked(packed)
@@ -247,6 +267,14 @@ _NOT_OUR_CALLS = _NotOurCalls()
 def _keep_transport_quiet() -> None:
     for name in _TRANSPORT_LOGS:
         logging.getLogger(name).addFilter(_NOT_OUR_CALLS)
+
+
+def _says_too_long(error: openai.APIStatusError) -> bool:
+    """Whether the question is too long. A server that wants less room for the answer does not say that."""
+    told = _field(error.body, "message")
+    reason = (told if isinstance(told, str) else error.response.text)[:MAX_REASON]
+    is_about_length = error.code == _TOO_LONG or _ABOUT_LENGTH.search(reason) is not None
+    return is_about_length and _ABOUT_LIMIT.search(reason) is None
 
 
 def _unconnected(error: openai.APIConnectionError) -> Reply | Failed:

@@ -7,7 +7,7 @@ involved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -16,14 +16,13 @@ from app.models.judgement import DimensionScore, Estimate, JudgeIdentity, Judgem
 from app.models.rubric import Dimension, Rubric
 from app.qa.base import Evidence
 from app.qa.judge.caps import CAPPING_FEATURES, CAPS, Cap
-from app.qa.judge.features.hypotheses import find_hypotheses
 from app.qa.judge.features.measure import MAX_EVENTS, Measure
-from app.qa.judge.features.reading import session_of
 from app.qa.judge.features.registry import FEATURES, Feature, name_events
 from app.qa.judge.features.session import Session
+from app.qa.judge.features.sheets import SHEETS, Sheet
 from app.qa.judge.record import Desk
 
-IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="2")
+IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="3")
 MIN_APPLICABLE_SHARE = 0.40
 """Below this share of applicable weight a dimension is not scored."""
 STEPS_FOR_CONFIDENCE = 3
@@ -45,17 +44,20 @@ class HeuristicJudge:
         self._desk = desk
 
     def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
-        """One judgement: ``scored``; ``partial`` where a dimension has too little to count; ``not_scorable`` without events
-        that count."""
+        """One judgement: ``scored``; ``partial`` where a dimension has too little to count; ``not_scorable`` where every one
+        has, or no event counts."""
         draft = self._desk.begin(evidence, rubric)
-        session = session_of(evidence)
+        sheet = SHEETS.of(evidence)
+        session = sheet.session
         if not session.length:
             return (draft.finish(IDENTITY, "not_scorable", **_nothing_to_count(session)),)
-        counted = _count(session, rubric)
+        counted = _count(sheet, rubric)
         valued = {one.id: _value(one, counted) for one in rubric.dimensions}
         dimensions = {one.id: _scored(rubric, one, valued[one.id], counted) for one in rubric.dimensions}
         scores = {name: dimension.score for name, dimension in dimensions.items()}
         missing = [name for name, score in scores.items() if score is None]
+        if len(missing) == len(scores):
+            return (draft.finish(IDENTITY, "not_scorable", **_too_little_to_count(counted, missing)),)
         confidence = _confidence(rubric, dimensions)
         flags = _flags(session, counted.caps)
         judgement = draft.finish(
@@ -80,7 +82,7 @@ class HeuristicJudge:
 
 def measure_features(evidence: Evidence, names: Iterable[str] | None = None) -> Mapping[str, Measure]:
     """What the named features of a trace come to, or all of them, by id. Events that were refuted do not count."""
-    return _measure(session_of(evidence), FEATURES if names is None else frozenset(names))
+    return SHEETS.of(evidence).measures(FEATURES if names is None else names)
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,12 @@ class _Valued:
     reason: str = ""
 
 
-def _count(session: Session, rubric: Rubric) -> _Counted:
+def _count(sheet: Sheet, rubric: Rubric) -> _Counted:
     asked = {name for one in rubric.dimensions for name in (*one.heuristic, *one.never_above)}
-    measures = _measure(session, asked | CAPPING_FEATURES)
+    measures = sheet.measures(asked | CAPPING_FEATURES)
     values = {name: measure.value for name, measure in measures.items()}
     caps = tuple(cap for cap in CAPS if cap.applies(values))
-    return _Counted(session, measures, caps, bool(find_hypotheses(session)))
-
-
-def _measure(session: Session, names: Iterable[str]) -> dict[str, Measure]:
-    wanted = frozenset(names)
-    return {name: feature.measure(session) for name, feature in FEATURES.items() if name in wanted}
+    return _Counted(sheet.session, measures, caps, sheet.has_hypothesis)
 
 
 def _value(dimension: Dimension, counted: _Counted) -> _Valued:
@@ -176,6 +173,17 @@ def _nothing_to_count(session: Session) -> dict[str, Any]:
         "feedback": f"{NO_MODEL} {_refuted_sentence(session)} None is left.",
         "flags": (REFUTED,),
         "needs_review": True,
+    }
+
+
+def _too_little_to_count(counted: _Counted, missing: list[str]) -> dict[str, Any]:
+    """Without a dimension there are no scores that a cap could hold down."""
+    return {
+        "reason": _reason(missing, counted.session),
+        "feedback": _feedback(replace(counted, caps=()), missing),
+        "flags": _flags(counted.session, ()),
+        "needs_review": bool(counted.session.refuted),
+        "counted": _facts(counted),
     }
 
 

@@ -10,14 +10,14 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from pydantic import JsonValue
 
 from app.models.events import Event, ReasoningStep
-from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgementStatus, Render, Usage
+from app.models.judgement import Attempt, Estimate, JudgeIdentity, Judgement, JudgementStatus, Render, Usage
 from app.models.rubric import Rubric
 from app.qa.base import Evidence, Judge
 from app.qa.judge.abilities import AbilityMemory
@@ -28,8 +28,9 @@ from app.qa.judge.calls import Deadline, carry_on
 from app.qa.judge.config import LLMConfig
 from app.qa.judge.endpoint import ChatEndpoint
 from app.qa.judge.families import are_related
+from app.qa.judge.features.measure import Measure
 from app.qa.judge.heuristic import HeuristicJudge, measure_features
-from app.qa.judge.injection import suspicious_events
+from app.qa.judge.injection import SuspectedInjection, suspicious_events
 from app.qa.judge.pieces import pieces_of
 from app.qa.judge.prices import Prices
 from app.qa.judge.prompt import prompt_sha256, system_message, user_message
@@ -37,7 +38,7 @@ from app.qa.judge.record import Desk, Draft
 from app.qa.judge.rendering import Rendering, describe_record, estimate_tokens, render_events
 from app.qa.judge.rubric import REASONING
 from app.qa.judge.sampling import Declined, Question, Sampler
-from app.qa.judge.scoring import Given, Record, score
+from app.qa.judge.scoring import Given, Record, Scores, score, steering_events
 from app.utils.clock import Clock, utc_now
 
 VERSION = "2"
@@ -82,6 +83,42 @@ class _Shown:
         return Render(level=self.rendering.level, events_shown=shown, events_total=total)
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """What is counted in a session, without a model."""
+
+    measures: Mapping[str, Measure]
+    heuristic_levels: Mapping[str, float | None]
+    suspicious: Sequence[SuspectedInjection]
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """What one judgement has: a question, the time and the means to ask it, and what came of every request."""
+
+    evidence: Evidence
+    rubric: Rubric
+    deadline: Deadline
+    purse: Purse
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What models said of a session that was shown in one way."""
+
+    config: LLMConfig
+    shown: _Shown
+    given: Sequence[Given]
+    declined: Sequence[Declined]
+    cached: int
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether nobody answered, and somebody because there was too much to read."""
+        return not self.given and any(one.is_too_long for one in self.declined)
+
+
 class LLMJudge:
     """Scores a trace by asking each model several times, all at once, under one deadline."""
 
@@ -102,34 +139,32 @@ class LLMJudge:
         self._desk = Desk(timing.now, timing.monotonic)
 
     def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
-        """One judgement. ``scored`` or ``partial`` with one valid sample or more; ``not_scorable`` without anything to judge,
-        and then no model is asked; ``refused``, ``failed`` or ``skipped`` otherwise."""
+        """One judgement. With one valid sample or more ``scored`` or ``partial``, or ``not_scorable`` where none of them could
+        judge any dimension; ``not_scorable`` without anything to judge, and then no model is asked; ``refused``, ``failed`` or
+        ``skipped`` otherwise."""
         draft = self._desk.begin(evidence, rubric)
         reason = _why_not_scorable(evidence.trace.events, rubric)
         if reason is not None:
-            return (draft.finish(self._identity(rubric), "not_scorable", reason),)
-        deadline = Deadline(self._timing.monotonic() + self._config.deadline_s, self._timing.monotonic)
-        shown, found = self._show(evidence, rubric), self._look_up(evidence, rubric)
-        sampler = self._sampler(shown, evidence, deadline)
-        missing = [name for name, answer in found.items() if answer is None]
-        answers = {**found, **self._ask(sampler, missing)}
-        given = [Given(name.model, answer) for name, answer in answers.items() if isinstance(answer, Answer)]
-        declined = [answer for answer in answers.values() if isinstance(answer, Declined)]
-        usage = sampler.purse.usage(len(found) - len(missing))
-        told = {"usage": usage, "render": shown.render, "attempts": tuple(sampler.attempts)}
-        if given:
-            return (self._scored(draft, shown, given, bool(declined), told),)
-        status, reason = _why_declined(declined)
+            return (draft.finish(self._identity(self._config, rubric), "not_scorable", reason),)
+        # before a model is asked: a fault in here then loses nothing that was paid for
+        counted = self._count(evidence, rubric)
+        sitting = self._sit(evidence, rubric)
+        heard = self._hear(sitting)
+        usage = sitting.purse.usage(heard.cached)
+        told = {"usage": usage, "render": heard.shown.render, "attempts": tuple(sitting.attempts)}
+        if heard.given:
+            return (self._scored(draft, heard, counted, told),)
+        status, reason = _why_declined(heard.declined)
         self._log(reason, usage)
-        return (draft.finish(self._identity(rubric), status, reason, **told),)
+        return (draft.finish(self._identity(heard.config, rubric), status, reason, **told),)
 
     def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:
         """What a judgement would take, repairs and attempts that fail left out. Nobody is asked."""
         model = ", ".join(self._config.models)
         if _why_not_scorable(evidence.trace.events, rubric) is not None:
             return Estimate(rubric=rubric.ref, kind="llm", model=model)
-        question = self._show(evidence, rubric).question
-        found = self._look_up(evidence, rubric)
+        question = self._show(self._config, evidence, rubric).question
+        found = self._look_up(self._config, evidence, rubric)
         missing = [name for name, answer in found.items() if answer is None]
         sizes = [(name.model, self._prompt_tokens(question, name.model)) for name in missing]
         return Estimate(
@@ -143,8 +178,7 @@ class LLMJudge:
             cached_samples=len(found) - len(missing),
         )
 
-    def _identity(self, rubric: Rubric) -> JudgeIdentity:
-        config = self._config
+    def _identity(self, config: LLMConfig, rubric: Rubric) -> JudgeIdentity:
         return JudgeIdentity(
             kind="llm",
             name="chat",
@@ -160,28 +194,58 @@ class LLMJudge:
         known = {model: self._tools.memory.of(self._config.base_url, model) for model in self._config.models}
         return {model: one.told() for model, one in known.items()}
 
-    def _show(self, evidence: Evidence, rubric: Rubric) -> _Shown:
+    def _count(self, evidence: Evidence, rubric: Rubric) -> _Counted:
+        *_, beside = self._beside.judge(evidence, rubric)
+        levels = {name: dimension.level for name, dimension in beside.dimensions.items()}
+        return _Counted(measure_features(evidence), levels, suspicious_events(evidence.trace.events))
+
+    def _sit(self, evidence: Evidence, rubric: Rubric) -> _Sitting:
+        deadline = Deadline(self._timing.monotonic() + self._config.deadline_s, self._timing.monotonic)
+        purse = Purse(self._config.max_tokens, self._tools.prices, self._tools.ledger)
+        return _Sitting(evidence, rubric, deadline, purse)
+
+    def _hear(self, sitting: _Sitting) -> _Heard:
+        """What the models say; where the session was too long for all that could be asked, of half as much of it, once."""
+        heard = self._hear_of(self._show(self._config, sitting.evidence, sitting.rubric), self._config, sitting)
+        if not heard.is_too_long:
+            return heard
+        config = replace(self._config, input_tokens=self._config.input_tokens // 2)
+        shorter = self._show(config, sitting.evidence, sitting.rubric)
+        if shorter.rendering.blocks == heard.shown.rendering.blocks:
+            return heard
+        return self._hear_of(shorter, config, sitting)
+
+    def _hear_of(self, shown: _Shown, config: LLMConfig, sitting: _Sitting) -> _Heard:
+        found = self._look_up(config, sitting.evidence, sitting.rubric)
+        missing = [name for name, answer in found.items() if answer is None]
+        answers = {**found, **self._ask(self._sampler(shown, config, sitting), missing)}
+        given = [Given(name.model, answer) for name, answer in answers.items() if isinstance(answer, Answer)]
+        declined = [answer for answer in answers.values() if isinstance(answer, Declined)]
+        return _Heard(config, shown, given, declined, cached=len(found) - len(missing))
+
+    def _show(self, config: LLMConfig, evidence: Evidence, rubric: Rubric) -> _Shown:
         events = evidence.trace.events
         system, facts = system_message(rubric), describe_record(events)
-        budget = self._config.input_tokens - estimate_tokens(system) - estimate_tokens(facts)
+        budget = config.input_tokens - estimate_tokens(system) - estimate_tokens(facts)
         rendering = render_events(events, self._new_nonce(), max(MIN_EVENTS_BUDGET, budget), refuted=evidence.refuted)
         return _Shown(rendering, Question(rubric, system, user_message(rubric, facts, rendering)))
 
-    def _look_up(self, evidence: Evidence, rubric: Rubric) -> dict[SampleName, Answer | None]:
+    def _look_up(self, config: LLMConfig, evidence: Evidence, rubric: Rubric) -> dict[SampleName, Answer | None]:
         """Every sample that is wanted, with the answer that is in the cache."""
-        wanted = [SampleName(model, sample) for sample in range(self._config.samples) for model in self._config.models]
-        shelf = Shelf(self._tools.cache, self._config, evidence, rubric)
+        wanted = [SampleName(model, sample) for sample in range(config.samples) for model in config.models]
+        shelf = Shelf(self._tools.cache, config, evidence, rubric)
         return {name: shelf.get(name) for name in wanted}
 
-    def _sampler(self, shown: _Shown, evidence: Evidence, deadline: Deadline) -> Sampler:
+    def _sampler(self, shown: _Shown, config: LLMConfig, sitting: _Sitting) -> Sampler:
         return Sampler(
-            config=self._config,
+            config=config,
             question=shown.question,
             memory=self._tools.memory,
-            purse=Purse(self._config.max_tokens, self._tools.prices, self._tools.ledger),
-            deadline=deadline,
+            purse=sitting.purse,
+            deadline=sitting.deadline,
             jitter=self._timing.jitter,
-            keep=Shelf(self._tools.cache, self._config, evidence, shown.question.rubric).put,
+            keep=Shelf(self._tools.cache, config, sitting.evidence, sitting.rubric).put,
+            attempts=sitting.attempts,
         )
 
     def _ask(self, sampler: Sampler, names: Sequence[SampleName]) -> dict[SampleName, Answer | Declined]:
@@ -192,34 +256,27 @@ class LLMJudge:
             ended = carry_on(talks, endpoint.ask, self._config.timeout_s, sampler.deadline, self._timing.sleep)
         return dict(zip(names, ended, strict=True))
 
-    def _scored(
-        self, draft: Draft, shown: _Shown, given: Sequence[Given], is_short: bool, told: dict[str, object]
-    ) -> Judgement:
-        evidence, rubric = draft.evidence, draft.rubric
-        record = Record(shown.rendering, measure_features(evidence), self._heuristic_levels(evidence, rubric))
-        suspicious = suspicious_events(evidence.trace.events)
+    def _scored(self, draft: Draft, heard: _Heard, counted: _Counted, told: dict[str, object]) -> Judgement:
+        rendering = heard.shown.rendering
         flags = {
-            "fewer_samples": is_short,
-            "self_judged": any(are_related(model, _agent_model(evidence)) for model in self._config.models),
-            "suspected_injection": bool(suspicious),
+            "fewer_samples": bool(heard.declined),
+            "self_judged": any(are_related(model, _agent_model(draft.evidence)) for model in self._config.models),
+            "suspected_injection": bool(counted.suspicious),
         }
-        scores = score(rubric, given, record, [flag for flag, is_set in flags.items() if is_set])
-        missing = [name for name, dimension in scores.dimensions.items() if dimension.score is None]
+        record = Record(rendering, counted.measures, counted.heuristic_levels)
+        scores = score(draft.rubric, heard.given, record, [flag for flag, is_set in flags.items() if is_set])
+        status, reason = _how_far_scored(scores)
         return draft.finish(
-            self._identity(rubric),
-            "partial" if missing else "scored",
-            f"not_judged: {', '.join(missing)}" if missing else None,
+            self._identity(heard.config, draft.rubric),
+            status,
+            reason,
             counted={
-                "instructions_seen": _steering(given, shown.rendering),
-                "suspicious_events": [asdict(one) for one in suspicious],
+                "instructions_seen": steering_events(heard.given, rendering),
+                "suspicious_events": [asdict(one) for one in counted.suspicious],
             },
             **vars(scores),
             **told,
         )
-
-    def _heuristic_levels(self, evidence: Evidence, rubric: Rubric) -> dict[str, float | None]:
-        *_, counted = self._beside.judge(evidence, rubric)
-        return {name: dimension.level for name, dimension in counted.dimensions.items()}
 
     def _prompt_tokens(self, question: Question, model: str) -> int:
         return question.tokens(question.messages(self._tools.memory.of(self._config.base_url, model).answer_format))
@@ -248,6 +305,16 @@ def _says_something(event: Event) -> bool:
     return isinstance(event, ReasoningStep) and any(piece.text.strip() for piece in pieces_of(event))
 
 
+def _how_far_scored(scores: Scores) -> tuple[JudgementStatus, str | None]:
+    """The status of a judgement with a valid sample, and what is missing of it."""
+    missing = [name for name, dimension in scores.dimensions.items() if dimension.score is None]
+    if not missing:
+        return "scored", None
+    if len(missing) == len(scores.dimensions):
+        return "not_scorable", "not_judged: no dimension could be judged from what was shown"
+    return "partial", f"not_judged: {', '.join(missing)}"
+
+
 def _why_declined(declined: Sequence[Declined]) -> tuple[JudgementStatus, str]:
     """The status of a judgement without a valid sample, and the most telling reason."""
     failures = [one for one in declined if one.kind == "failed"]
@@ -260,9 +327,3 @@ def _why_declined(declined: Sequence[Declined]) -> tuple[JudgementStatus, str]:
 def _agent_model(evidence: Evidence) -> str | None:
     session = evidence.trace.session
     return session.agent.model if session is not None and session.agent is not None else None
-
-
-def _steering(given: Sequence[Given], rendering: Rendering) -> list[JsonValue]:
-    """The trace's own ids of the events that a model says try to steer it."""
-    seen = {name for one in given for name in one.answer.instructions_seen}
-    return [own for name, own in rendering.shown.items() if name in seen]

@@ -12,8 +12,6 @@ from app.qa.judge.record import Desk
 OFF = JudgeIdentity(kind="heuristic", name="off", version="1")
 NO_MODEL = JudgeIdentity(kind="llm", name="chat", version="2")
 
-_ANSWERED = ("scored", "partial")
-
 
 def judge_of_mode(mode: JudgeMode, heuristic: Judge, llm: Judge | None, desk: Desk = Desk()) -> Judge:  # noqa: B008 - a frozen value
     """The judge of a mode. ``llm`` is ``None`` where no key is set; ``auto`` then counts, and ``llm`` declines."""
@@ -61,10 +59,14 @@ class FallbackJudge:
     def judge(self, evidence: Evidence, rubric: Rubric) -> tuple[Judgement, ...]:
         """The first judge's judgements; where the last of them holds no scores, the second judge's stand before them."""
         judgements = self._first.judge(evidence, rubric)
-        if judgements and judgements[-1].status in _ANSWERED:
+        if judgements and _holds_scores(judgements[-1]):
             return judgements
         return (*self._beside.judge(evidence, rubric), *judgements)
 
     def estimate(self, evidence: Evidence, rubric: Rubric) -> Estimate:
         """What the first judge would take."""
         return self._first.estimate(evidence, rubric)
+
+
+def _holds_scores(judgement: Judgement) -> bool:
+    return any(dimension.score is not None for dimension in judgement.dimensions.values())

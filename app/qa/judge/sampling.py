@@ -69,6 +69,8 @@ class Declined:
 
     kind: Literal["refused", "failed", "skipped"]
     reason: str
+    is_too_long: bool = False
+    """Whether the question was too long for the model."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class _Asked:
     @property
     def was_cut_off(self) -> bool:
         return self.reply is not None and self.reply.finish_reason == "length"
+
+    @property
+    def is_in_form(self) -> bool:
+        """Whether a JSON object came: the server can be asked in this way."""
+        return isinstance(self.result, Answer) or (isinstance(self.result, Unusable) and self.result.is_json)
 
     @property
     def was_no_json(self) -> bool:
@@ -114,31 +121,33 @@ class Sampler:
 
     def converse(self, name: SampleName) -> Conversation[Answer | Declined]:
         """Ask for one answer, and once more where it cannot be used."""
-        repair, limit = None, self.config.output_tokens
+        repair, limit, at_most = None, self.config.output_tokens, Abilities()
         for _ in range(1 + MAX_REPAIRS):
-            asked = yield from self._persist(name, repair, limit)
+            asked = yield from self._persist(name, repair, limit, at_most)
             if isinstance(asked, Declined):
                 return asked
             if isinstance(asked.result, Answer):
                 self.keep(name, asked.result)
                 return asked.result
-            if asked.was_no_json:
-                self.memory.learn(self.config.base_url, name.model, asked.abilities.lowered())
+            at_most = asked.abilities.lowered() if asked.was_no_json else asked.abilities
             limit = 2 * limit if asked.was_cut_off else limit
             repair = _repair(asked)
         return Declined("failed", f"invalid_output: {'; '.join(repair.faults[:MAX_FAULTS_TOLD]) if repair else ''}")
 
     def _persist(
-        self, name: SampleName, repair: Repair | None, limit: int
+        self, name: SampleName, repair: Repair | None, limit: int, at_most: Abilities
     ) -> Generator[ChatRequest | Pause, Came | None, _Asked | Declined]:
-        """One reply, after as many attempts as the deadline and their number allow."""
+        """One reply, after as many attempts as the deadline and their number allow. What a server complained about is
+        remembered once it has answered without it."""
         tries = 0
         while True:
-            asked = yield from self._once(name, repair, limit)
+            asked = yield from self._once(name, repair, limit, at_most)
             result = asked.result
             if isinstance(result, BadRequest):
-                if not self._give_way(name, asked.abilities, result):
-                    return Declined("failed", f"rejected: HTTP {result.status} from {self.config.endpoint_host}")
+                left = _left_after(result, asked.abilities)
+                if left is None:
+                    return self._rejected(result)
+                at_most = left
             elif isinstance(result, Failed):
                 tries += 1
                 pause_s = self._pause_s(tries, result)
@@ -152,11 +161,15 @@ class Sampler:
             elif isinstance(result, Refusal):
                 return Declined("refused", result.reason)
             else:
+                if asked.is_in_form:
+                    self.memory.learn(self.config.base_url, name.model, asked.abilities)
                 return asked
 
-    def _once(self, name: SampleName, repair: Repair | None, limit: int) -> Generator[ChatRequest | Pause, Came | None, _Asked]:
+    def _once(
+        self, name: SampleName, repair: Repair | None, limit: int, at_most: Abilities
+    ) -> Generator[ChatRequest | Pause, Came | None, _Asked]:
         """One request, if the budget allows it."""
-        abilities = self.memory.of(self.config.base_url, name.model)
+        abilities = self.memory.of(self.config.base_url, name.model).common(at_most)
         request = self._request(name, abilities, repair, limit)
         held = self.purse.hold(name.model, self.question.tokens(request.messages), limit)
         if isinstance(held, OverBudget):
@@ -180,12 +193,10 @@ class Sampler:
             options[abilities.limit] = limit
         return ChatRequest(name.model, self.question.messages(abilities.answer_format, repair), options)
 
-    def _give_way(self, name: SampleName, abilities: Abilities, refused: BadRequest) -> bool:
-        """Whether there is something to leave out that the server complains about; it is remembered."""
-        left = abilities.without(refused.text)
-        if left is not None:
-            self.memory.learn(self.config.base_url, name.model, left)
-        return left is not None
+    def _rejected(self, refused: BadRequest) -> Declined:
+        if refused.is_too_long:
+            return Declined("failed", "rejected: the session is too long for the model", is_too_long=True)
+        return Declined("failed", f"rejected: HTTP {refused.status} from {self.config.endpoint_host}")
 
     def _pause_s(self, tries: int, failed: Failed) -> float:
         if failed.after_s is not None:
@@ -239,6 +250,12 @@ def read_reply(reply: Reply, rubric: Rubric, secret: str = "") -> Answer | Unusa
     return read_answer(reply.content, rubric, secret)
 
 
+def _left_after(refused: BadRequest, abilities: Abilities) -> Abilities | None:
+    """What to ask with next; ``None`` where leaving something out does not help. A question that is too long is refused with
+    any options, and the complaint may repeat them all."""
+    return None if refused.is_too_long else abilities.without(refused.text)
+
+
 def _repair(asked: _Asked) -> Repair:
     faults = asked.result.faults if isinstance(asked.result, Unusable) else []
     # of an answer that was cut off, nothing is shown again: it would take the room that the whole one needs
@@ -271,7 +288,7 @@ def _outcome(asked: _Asked) -> str:
     if isinstance(result, Failed):
         return result.reason
     if isinstance(result, BadRequest):
-        return "rejected" if asked.abilities.without(result.text) is None else "not_supported"
+        return "rejected" if _left_after(result, asked.abilities) is None else "not_supported"
     return "refused"
 
 

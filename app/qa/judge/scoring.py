@@ -18,12 +18,15 @@ UNSTABLE_FROM = 2
 DIFFERS_FROM = 0.4
 """Share of the scale between the model's level and the heuristic one."""
 CONFIDENT_FROM = 0.5
+FEW_LEVELS_BELOW = 0.5
+"""Share of the valid answers that give a level."""
 TESTS_WEAKENED_BELOW = 0.5
 REVIEWED = frozenset(
     {
         "contradicts_record",
         "refuted_record",
         "unstable",
+        "few_levels",
         "instructions_seen",
         "tests_weakened",
         "suspected_injection",
@@ -132,12 +135,13 @@ def _dimension(rubric: Rubric, dimension: Dimension, given: Sequence[Given], rec
     levelled = [answer for _, answer in answers if answer.level is not None]
     checked = check_dimension(dimension.id, counted.level / rubric.scale.top, levelled, record.rendering, record.measures)
     agreement = 1 - min(1.0, counted.deviation / (rubric.scale.top / 2))
-    confidence = checked.citation_factor * agreement * record.share_shown * checked.factor
-    flags = (*checked.flags, *_flags(rubric, dimension, counted, record))
+    share_levelled = len(levelled) / len(answers)
+    few = ("few_levels",) if share_levelled < FEW_LEVELS_BELOW else ()
+    flags = (*checked.flags, *_flags(rubric, dimension, counted, record), *few)
     return DimensionScore(
         score=rubric.scale.at(counted.level),
         level=counted.level,
-        confidence=min(checked.ceiling, confidence),
+        confidence=checked.confidence(agreement * record.share_shown) * share_levelled,
         rationale=min(levelled, key=lambda answer: abs((answer.level or 0) - counted.level)).rationale,
         evidence=checked.evidence,
         flags=tuple(sorted(flags)),
@@ -156,11 +160,17 @@ def _flags(rubric: Rubric, dimension: Dimension, counted: Tally, record: Record)
 def _flags_of_the_whole(given: Sequence[Given], record: Record) -> Iterator[str]:
     if any(one.answer.unwrapped for one in given):
         yield "unwrapped"
-    if any(one.answer.instructions_seen for one in given):
+    if steering_events(given, record.rendering):
         yield "instructions_seen"
     kept = record.measures["F16"].value if "F16" in record.measures else None
     if kept is not None and kept < TESTS_WEAKENED_BELOW:
         yield "tests_weakened"
+
+
+def steering_events(given: Sequence[Given], rendering: Rendering) -> list[str]:
+    """The trace's own ids of the events that a model says try to steer it. What was not shown is no event."""
+    seen = {name for one in given for name in one.answer.instructions_seen}
+    return [own for name, own in rendering.shown.items() if name in seen]
 
 
 def _nearest(given: Sequence[Given], dimensions: Mapping[str, DimensionScore]) -> Answer:

@@ -84,7 +84,7 @@ def is_scratch_name(path: str) -> bool:
 class _HunkRoom:
     """How many lines the current hunk still has, by its header."""
 
-    _HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+    _HEADER = re.compile(r"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]{1,9}))? @@")
 
     def __init__(self) -> None:
         self._old = self._new = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from app.qa.judge.features.commands import is_bare, names_single_test
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured
@@ -56,20 +57,16 @@ def wider_check(session: Session) -> Measure:
 
 
 def tests_not_weakened(session: Session) -> Measure:
-    """F16: 1 − w/5 over the edits of tests, w being assertions lost in a file, plus 3 for each test switched off, plus 5 for
-    each file of tests deleted; 1 where no test was edited."""
+    """F16: 1 − w/5 over the edits of tests, w being the assertions lost on balance of all files, plus 3 for each test switched
+    off, plus 5 for each file of tests deleted; 1 where no test was edited."""
     if not session.edits:
         return NOT_APPLICABLE
-    net: dict[str, int] = defaultdict(int)
-    weight, events = 0, []
-    for edit in session.test_edits:
-        change = edit.change
-        net[edit.path] += 0 if change.deletes else change.net_assertions
-        harm = DISABLED_TEST * change.weakenings + DELETED_TESTS * change.deletes
-        weight += harm
-        if harm or change.net_assertions < 0:
-            events.append(edit.event)
-    weight += sum(max(0, -count) for count in net.values())
+    lost = max(0, -sum(edit.change.net_assertions for edit in session.test_edits if not edit.change.deletes))
+    harms = [
+        (edit, DISABLED_TEST * edit.change.weakenings + DELETED_TESTS * edit.change.deletes) for edit in session.test_edits
+    ]
+    weight = lost + sum(harm for _, harm in harms)
+    events = [edit.event for edit, harm in harms if harm or (lost and edit.change.net_assertions < 0)]
     return measured(1 - weight / WEAKENING_BUDGET, events or (edit.event for edit in session.test_edits or session.edits))
 
 
@@ -107,26 +104,30 @@ def _comparisons(before: dict[str, Result], after: dict[str, Result]) -> list[tu
     found: list[tuple[float, Result, Result]] = []
     if before and after:
         found.append((UNRELATED_RUNS, next(iter(before.values())), next(iter(after.values()))))
-    lengths_before, lengths_after = _lengths(before), _lengths(after)
+    covering_after, covering_before = _longest_starts(before, after), _longest_starts(after, before)
     for selection, run in before.items():
-        covering = _prefix_in(selection, after, lengths_after)
-        if covering is not None:
-            found.append((1.0, run, after[covering]))
+        if selection in covering_after:
+            found.append((1.0, run, after[covering_after[selection]]))
     for selection, run in after.items():
-        covering = _prefix_in(selection, before, lengths_before)
-        if covering is not None:
+        if selection in covering_before:
+            covering = covering_before[selection]
             found.append((1.0 if covering == selection else NARROWER_AFTER, before[covering], run))
     return found
 
 
-def _lengths(runs: dict[str, Result]) -> list[int]:
-    return sorted(set(map(len, runs)), reverse=True)
-
-
-def _prefix_in(selection: str, runs: dict[str, Result], lengths: list[int]) -> str | None:
-    """The longest selection among ``runs`` that ``selection`` starts with."""
-    fitting = (selection[:length] for length in lengths if length <= len(selection))
-    return next((prefix for prefix in fitting if prefix in runs), None)
+def _longest_starts(selections: Collection[str], among: Collection[str]) -> dict[str, str]:
+    """For each selection that starts with others, the longest of these. In order, all that a selection starts with come before
+    it, each within the next, and whatever comes between starts with them, too."""
+    found: dict[str, str] = {}
+    starts: list[str] = []
+    for selection in sorted({*selections, *among}):
+        while starts and not selection.startswith(starts[-1]):
+            starts.pop()
+        if selection in among:
+            starts.append(selection)
+        if starts and selection in selections:
+            found[selection] = starts[-1]
+    return found
 
 
 def _is_wide(run: Result, fewest: int | None, narrow: str) -> bool:

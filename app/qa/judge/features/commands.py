@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import cached_property
+from itertools import chain, islice, takewhile
 from typing import Literal
 
 CommandKind = Literal["test", "read", "probe", "other"]
+Words = tuple[str, ...]
 
 MAX_COMMAND_CHARACTERS = 8192
+"""So much of a command line is looked at."""
+MAX_SIMPLE_COMMANDS = 200
+"""So many simple commands of a line are looked at, and so many texts that are fed to it from below."""
+MAX_WORDS = 2000
+"""So many words and operators of a line are looked at."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,6 +53,8 @@ _INSTALLING = frozenset({"install", "ci", "add", "sync", "lock", "init"})
 _WRAPPERS = _words("-m bunx command coverage exec nohup npx time")
 _WITH_OPTIONS = _words("doas env nice stdbuf sudo xvfb-run")
 _OPTIONS_WITH_A_VALUE = _words("-g -n -u --group --user")
+_REDIRECTS = frozenset("<>&")
+_WRITE_WHAT_THEY_READ = _READERS | _TIDYING
 _RUNNERS = _words("bundle hatch pdm pipenv poetry rye uv")
 _ASKS_ONLY = frozenset({"--version", "--help", "-h", "-V", "--collect-only", "--co"})
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*\Z")
@@ -54,6 +63,12 @@ _QUIET = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _OPERATOR = re.compile(r"[|&;()\n]+\Z")
+_TOKEN = re.compile(
+    r"""[ \t\r]*+(?:(?P<mark>[|&;()<>\n]++)|(?P<word>(?:[^ \t\r|&;()<>\n'"\\]++|'[^']*+'|"(?:[^"\\]++|\\.)*+"|\\.)++)|\Z)""",
+    re.DOTALL,
+)
+_QUOTED = re.compile(r"""'([^']*+)'|"((?:[^"\\]++|\\.)*+)"|\\(.)""", re.DOTALL)
+_ESCAPED_IN_QUOTES = re.compile(r"""\\(["\\])""")
 _HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
 _SINGLE_TEST = re.compile(r"::\S+|(?:^|\s)(?:-k|-t|-run|--run|--filter|--grep|--tests|-Dtest)(?:[\s=]|$)")
 _WHOLE = frozenset({".", "./...", "...", "test", "tests", "tests/", "test/", "run"})
@@ -63,9 +78,53 @@ _WHOLE = frozenset({".", "./...", "...", "test", "tests", "tests/", "test/", "ru
 class Heredoc:
     """Text that stands below a command line and is fed to it."""
 
-    line: str
-    """The command line, without the mark."""
+    programs: frozenset[str]
+    """The programs of the command line."""
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A simple command: a program and its words."""
+
+    words: Words
+    """With redirections, assignments and the programs that only start another."""
+    bare: Words
+    """Without assignments and programs that only start another."""
+    name: str
+    """The name of the program; empty where there is none."""
+
+    @property
+    def starters(self) -> Words:
+        """What stands before the program: assignments, and programs that only start another."""
+        return self.words[: len(self.words) - len(self.bare)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command line, taken apart once for all who look at it."""
+
+    text: str
+    """As much of it as is looked at."""
+
+    @cached_property
+    def pipelines(self) -> tuple[tuple[Simple, ...], ...]:
+        """Its pipelines, each as its simple commands. Comments are left out."""
+        return tuple(tuple(map(_simple, pipeline)) for pipeline in _pipelines(self._parts[0]))
+
+    @cached_property
+    def heredocs(self) -> tuple[Heredoc, ...]:
+        """What is fed to it from below."""
+        return self._parts[1]
+
+    @cached_property
+    def _parts(self) -> tuple[str, tuple[Heredoc, ...]]:
+        return _split_heredocs(self.text)
+
+    @property
+    def simple_commands(self) -> Iterator[Simple]:
+        """Every simple command, in order."""
+        return (simple for pipeline in self.pipelines for simple in pipeline)
 
 
 @dataclass(frozen=True)
@@ -75,14 +134,24 @@ class Command:
     kind: CommandKind
     selection: str = ""
     """Of a test command: the command without flags that only change how it reports."""
-    words: tuple[str, ...] = ()
+    words: Words = ()
+
+
+def read_line(text: str) -> Line:
+    """A command line to be looked at: of a long one the beginning."""
+    return Line(text[:MAX_COMMAND_CHARACTERS])
 
 
 def read_command(text: str) -> Command:
     """Classify a command line. Where it does several things, tests count first, then probes, then reading."""
-    segments = _segments(text)
-    words = tuple(word for segment in segments for word in segment)
-    kinds = [(_kind(bare), bare) for bare in map(unwrap, segments) if bare]
+    return command_of(read_line(text))
+
+
+def command_of(line: Line) -> Command:
+    """What ``read_command`` says of a line."""
+    segments = list(_segments(line))
+    words = tuple(word for segment, _ in segments for word in segment)
+    kinds = [(_kind(bare), bare) for _, bare in segments if bare]
     for wanted in ("test", "probe", "read"):
         for kind, bare in kinds:
             if kind == wanted:
@@ -93,22 +162,19 @@ def read_command(text: str) -> Command:
 def test_selection(text: str) -> str:
     """The selection of a command that is known to have run tests."""
     found = read_command(text)
-    return found.selection or " ".join(_without_reporting(tuple(text.split())))
+    return found.selection or " ".join(_without_reporting(tuple(text[:MAX_COMMAND_CHARACTERS].split())))
 
 
-def commits(text: str) -> bool:
+def commits(line: Line) -> bool:
     """Whether a command line makes a commit."""
-    return any(git_call(unwrap(words))[:1] == ("commit",) for words in _segments(text)) if "commit" in text else False
+    return "commit" in line.text and any(git_call(bare)[:1] == ("commit",) for _, bare in _segments(line))
 
 
-def git_call(words: tuple[str, ...]) -> tuple[str, ...]:
+def git_call(words: Words) -> Words:
     """What git is asked to do: its subcommand and what follows; empty where the program is not git."""
     if program(words) != "git":
         return ()
-    rest = words[1:]
-    while rest and rest[0].startswith("-"):
-        rest = rest[2:] if rest[0] in _GIT_OPTIONS_WITH_A_VALUE else rest[1:]
-    return rest
+    return words[_past_options(words, 1, _GIT_OPTIONS_WITH_A_VALUE) :]
 
 
 def names_single_test(selection: str) -> bool:
@@ -118,16 +184,63 @@ def names_single_test(selection: str) -> bool:
 
 def is_bare(selection: str) -> bool:
     """Whether the selection is the test command and nothing narrower."""
-    return all(word in _WHOLE for word in selection.split()[1:])
+    name, *rest = selection.split() or [""]
+    whole = _TEST_SUBCOMMANDS.get(name, frozenset()) | ({"discover"} if name == "unittest" else frozenset())
+    return all(word in _WHOLE or word in whole for word in rest)
 
 
-def pipelines(text: str) -> list[list[tuple[str, ...]]]:
-    """The pipelines of a command line, each as its simple commands with their words and redirections. Comments are left out."""
-    found: list[list[tuple[str, ...]]] = []
+def program(words: Words) -> str:
+    """The name of the program that a simple command starts with; empty where there is none."""
+    return _name(words[0]) if words else ""
+
+
+def family_of(name: str) -> str:
+    """The name of a program without a version: ``python`` for ``python3.11``."""
+    return name.rstrip("0123456789.")
+
+
+def split_words(text: str) -> Iterator[tuple[str, bool]]:
+    """The words and operators of a command line as a POSIX shell would split them, each with whether it is an operator.
+
+    Raises:
+        ValueError: a quote never ends.
+    """
+    position = 0
+    while match := _TOKEN.match(text, position):
+        position = match.end()
+        if match["mark"]:
+            yield match["mark"], True
+        elif match["word"]:
+            yield _unquoted(match["word"]), False
+        else:
+            return
+    raise ValueError("a quote never ends")
+
+
+def _unquoted(word: str) -> str:
+    return _QUOTED.sub(_content, word) if "'" in word or '"' in word or "\\" in word else word
+
+
+def _content(quoted: re.Match[str]) -> str:
+    single, double, escaped = quoted.groups()
+    return _ESCAPED_IN_QUOTES.sub(r"\1", double) if double is not None else single or escaped or ""
+
+
+def _pipelines(text: str) -> list[list[Words]]:
+    """The pipelines of a command line, as far as it is looked at, each as the words of its simple commands."""
+    try:
+        return _grouped(split_words(text))
+    except ValueError:
+        return _grouped((word, True) for word in text.split())
+
+
+def _grouped(tokens: Iterator[tuple[str, bool]]) -> list[list[Words]]:
+    found: list[list[Words]] = []
     current: list[str] = []
     joins = False
-    for word in [*_split(text), ";"]:
-        if _OPERATOR.match(word) is None:
+    left = MAX_SIMPLE_COMMANDS
+    for word, may_separate in chain(islice(tokens, MAX_WORDS), [(";", True)]):
+        if not may_separate or _OPERATOR.match(word) is None:
             current.append(word)
             continue
         if current and not current[0].startswith("#"):
@@ -135,62 +248,58 @@ def pipelines(text: str) -> list[list[tuple[str, ...]]]:
                 found[-1].append(tuple(current))
             else:
                 found.append([tuple(current)])
+            left -= 1
+        if not left:
+            break
         current, joins = [], word in ("|", "|&")
     return found
 
 
-def split_heredocs(text: str) -> tuple[str, tuple[Heredoc, ...]]:
+def _split_heredocs(text: str) -> tuple[str, tuple[Heredoc, ...]]:
     """A command line without what is fed to it from below, and that."""
+    if "<<" not in text:
+        return text, ()
     kept: list[str] = []
     found: list[Heredoc] = []
     lines = iter(text.split("\n"))
     for line in lines:
-        match = _HEREDOC.search(line)
-        if match is not None:
-            line = line[: match.start()] + line[match.end() :]
-            end = match[2]
-            found.append(Heredoc(line, "\n".join(takewhile(lambda below, end=end: below.strip() != end, lines))))  # type: ignore[misc]
+        marks = list(islice(_HEREDOC.finditer(line), MAX_SIMPLE_COMMANDS - len(found)))
+        if marks:
+            line = _HEREDOC.sub("", line)
+            fed = frozenset(_simple(words).name for pipeline in _pipelines(line) for words in pipeline)
+            found += [Heredoc(fed, _body(lines, mark[2])) for mark in marks]
         kept.append(line)
     return "\n".join(kept), tuple(found)
 
 
-def program(words: tuple[str, ...]) -> str:
-    """The name of the program that a simple command starts with; empty where there is none."""
-    return _name(words[0]) if words else ""
+def _body(lines: Iterator[str], end: str) -> str:
+    return "\n".join(takewhile(lambda below: below.strip() != end, lines))
 
 
-def program_family(words: tuple[str, ...]) -> str:
-    """The name of the program without a version: ``python`` for ``python3.11``."""
-    return program(words).rstrip("0123456789.")
+def _simple(words: Words) -> Simple:
+    bare = unwrap(words)
+    return Simple(words, bare, program(bare))
 
 
-def _segments(text: str) -> list[tuple[str, ...]]:
-    """The simple commands of a command line. One that writes a file by redirection is left out: it neither reads nor tests."""
-    segments = [_without_redirections(list(words)) for pipeline in pipelines(text) for words in pipeline]
-    return [segment for segment in segments if segment]
+def _segments(line: Line) -> Iterator[tuple[Words, Words]]:
+    """The words of each simple command without redirections, and of the command itself. One that writes a file by redirection
+    is left out: it neither reads nor tests."""
+    for simple in line.simple_commands:
+        if not any(word[:1] in _REDIRECTS for word in simple.words):
+            yield simple.words, simple.bare
+        elif segment := _without_redirections(simple.words):
+            yield segment, unwrap(segment)
 
 
-def _split(text: str) -> list[str]:
-    shown, _ = split_heredocs(text[:MAX_COMMAND_CHARACTERS])
-    lexer = shlex.shlex(shown, posix=True, punctuation_chars="|&;()<>\n")
-    lexer.whitespace = " \t\r"
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        return list(lexer)
-    except ValueError:  # a quote that never ends
-        return re.split(r"\s+", shown.strip())
-
-
-def _without_redirections(words: list[str]) -> tuple[str, ...]:
+def _without_redirections(words: Words) -> Words:
     kept: list[str] = []
     skip = False
     for index, word in enumerate(words):
         if skip:
             skip = False
-        elif set(word) <= set("<>&") and word:
+        elif word and _REDIRECTS.issuperset(word):
             target = words[index + 1] if index + 1 < len(words) else ""
-            if ">" in word and "&" not in word and target != "/dev/null" and kept and _name(kept[0]) in _READERS | _TIDYING:
+            if ">" in word and "&" not in word and target != "/dev/null" and kept and _name(kept[0]) in _WRITE_WHAT_THEY_READ:
                 return ()
             skip = True
             if kept and kept[-1] in ("1", "2"):
@@ -200,39 +309,46 @@ def _without_redirections(words: list[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def unwrap(words: tuple[str, ...]) -> tuple[str, ...]:
+def unwrap(words: Words) -> Words:
     """The command itself, without assignments and programs that only start another."""
-    while words:
-        name = _name(words[0])
-        if name in _WITH_OPTIONS and len(words) > 1:
-            words = _after_options(words[1:])
-        elif _ASSIGNMENT.match(words[0]) or (name in _WRAPPERS and len(words) > 1):
-            words = words[1:]
-            words = words[1:] if name == "coverage" and words[:1] == ("run",) else words
-        elif name == "timeout":
-            words = _after_options(words[1:])[1:]
-        elif name in _RUNNERS and words[1:2] in (("run",), ("exec",)):
-            words = _after_options(words[2:])
-        elif _PYTHON.match(name) and "-m" in words[1:6]:
-            words = words[words.index("-m") + 1 :]
-        elif _PYTHON.match(name) and _name(words[1] if len(words) > 1 else "") == "manage.py":
-            words = words[1:]
-        else:
-            return words
-    return ()
+    start = 0
+    while start < len(words):
+        inner = _past_starter(words, start)
+        if inner == start:
+            break
+        start = inner
+    return words[start:]
 
 
-def _after_options(words: tuple[str, ...]) -> tuple[str, ...]:
-    while words and words[0].startswith("-"):
-        words = words[2:] if words[0] in _OPTIONS_WITH_A_VALUE else words[1:]
-    return words
+def _past_starter(words: Words, at: int) -> int:
+    """Where the command begins that the program at a place only starts; the place itself where it does not."""
+    name, following = _name(words[at]), words[at + 1 : at + 2]
+    if name in _WITH_OPTIONS and following:
+        return _past_options(words, at + 1, _OPTIONS_WITH_A_VALUE)
+    if _ASSIGNMENT.match(words[at]) or (name in _WRAPPERS and following):
+        return at + (2 if name == "coverage" and following == ("run",) else 1)
+    if name == "timeout":
+        return _past_options(words, at + 1, _OPTIONS_WITH_A_VALUE) + 1
+    if name in _RUNNERS and following in (("run",), ("exec",)):
+        return _past_options(words, at + 2, _OPTIONS_WITH_A_VALUE)
+    if _PYTHON.match(name):
+        if "-m" in words[at + 1 : at + 6]:
+            return words.index("-m", at) + 1
+        return at + (program(following) == "manage.py")
+    return at
+
+
+def _past_options(words: Words, at: int, with_a_value: frozenset[str]) -> int:
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in with_a_value else 1
+    return at
 
 
 def _name(word: str) -> str:
     return word.replace("\\", "/").rsplit("/", 1)[-1].lower().removesuffix(".exe") if word != "." else word
 
 
-def _kind(words: tuple[str, ...]) -> CommandKind:
+def _kind(words: Words) -> CommandKind:
     name, rest = _name(words[0]), words[1:]
     if _runs_tests(name, rest):
         return "other" if _ASKS_ONLY.intersection(rest) else "test"
@@ -247,7 +363,7 @@ def _kind(words: tuple[str, ...]) -> CommandKind:
     return "probe"
 
 
-def _runs_tests(name: str, rest: tuple[str, ...]) -> bool:
+def _runs_tests(name: str, rest: Words) -> bool:
     if name in _TEST_PROGRAMS:
         return True
     if name in _SCRIPT_RUNNERS:
@@ -256,11 +372,11 @@ def _runs_tests(name: str, rest: tuple[str, ...]) -> bool:
     return bool(_TEST_SUBCOMMANDS.get(name, set()).intersection(rest))
 
 
-def _selection(words: tuple[str, ...]) -> str:
+def _selection(words: Words) -> str:
     return " ".join([_name(words[0]), *_without_reporting(words[1:])])
 
 
-def _without_reporting(words: tuple[str, ...]) -> list[str]:
+def _without_reporting(words: Words) -> list[str]:
     kept: list[str] = []
     skip = False
     for word in words:

@@ -22,10 +22,11 @@ from app.models.events import (
 from app.models.trace import Trace
 from app.qa.base import Evidence
 from app.qa.judge.features.changes import Change, is_scratch_name, kind_of_file, read_diff
-from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Command, commits, read_command, test_selection
+from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Command, Line, command_of, commits, read_line, test_selection
 from app.qa.judge.features.cues import english_cues_apply, has_depth_cue, has_hypothesis_cue, success_claims
 from app.qa.judge.features.session import Edit, EditKind, Facts, Ran, Reading, Result, Session, Step
 from app.qa.judge.features.terms import MAX_TEXT_CHARACTERS, Terms, find_terms, find_words
+from app.rules.outputs import Counts, parse_counts
 from app.utils.text import head_and_tail
 
 GROUNDING_WORDS = 2
@@ -34,8 +35,8 @@ MAX_TAIL_PARTS = 12
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _NOT_WORD = re.compile(r"[\W_]+")
-_FAILED = re.compile(r"\b([1-9]\d*) (?:failed|failing|failures?|errors?)\b", re.IGNORECASE)
-_PASSED = re.compile(r"\b([1-9]\d*) (?:passed|passing)\b", re.IGNORECASE)
+_FAILED = re.compile(r"\b([1-9][0-9]{0,9}) (?:failed|failing|failures?|errors?)\b", re.IGNORECASE)
+_PASSED = re.compile(r"\b([1-9][0-9]{0,9}) (?:passed|passing)\b", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"
 # possessive, and only from the start of a run: a long run of such characters is walked once
 _PLACE = re.compile(r"(?<![\w./\\-])([\w./\\-]{3,300}+)(?=:\d|\(\d|\", line \d)")
@@ -70,12 +71,12 @@ def read_session(
     """The session that the events tell of; those whose names are ``refuted`` count as if they were not there."""
     named = [(event_name(event, position), event) for position, event in enumerate(events)]
     recorded = tuple((name, event) for name, event in named if name not in refuted)
-    commands = {
-        position: read_command(event.data.command)
+    lines = {
+        position: read_line(event.data.command)
         for position, (_, event) in enumerate(recorded)
         if isinstance(event, TerminalCommand)
     }
-    walk = _Walk(commands)
+    walk = _Walk(lines)
     for position, (name, event) in enumerate(recorded):
         walk.take(position, name, event)
     return Session(
@@ -96,9 +97,10 @@ def read_session(
 
 
 class _Walk:
-    def __init__(self, commands: Mapping[int, Command]) -> None:
-        self._commands = commands
-        self._last_runs = _last_runs(commands)
+    def __init__(self, lines: Mapping[int, Line]) -> None:
+        self._lines = lines
+        self._commands = {position: command_of(line) for position, line in lines.items()}
+        self._last_runs = _last_runs(self._commands)
         self._seen_tokens: set[str] = set()
         self._seen_words: set[str] = set()
         self._told: set[str] = set()
@@ -191,12 +193,12 @@ class _Walk:
         return "scratch" if is_scratch_name(path) or run_later else "source"
 
     def _take_command(self, position: int, name: str, data: TerminalCommandData) -> None:
-        command = self._commands[position]
+        line, command = self._lines[position], self._commands[position]
         output = head_and_tail(data.output, MAX_TEXT_CHARACTERS)
         told = find_terms(output)
         self._awaits_result = None
-        self.commands.append(Ran(position, name, data.command, command.kind, data.exit_code, data.cwd))
-        if commits(data.command):
+        self.commands.append(Ran(position, name, data.command, line, command.kind, data.exit_code, data.cwd))
+        if commits(line):
             self.commits.append(position)
         if command.kind == "read":
             self.read_commands.append(Reading(position, name, " ".join(command.words)))
@@ -276,26 +278,39 @@ def _is_end_state(artifact: str) -> bool:
 
 
 def _has_failed(exit_code: int | None, output: str, *, is_test: bool) -> bool | None:
-    """Whether a run failed. The exit code of a pipeline is its last command's, so that the output may know better."""
+    """Whether a run failed. The exit code of a pipeline is its last command's, so that the output may know better: of a test
+    run, the summary at its end; any line of it only where there is neither a summary nor an exit code."""
     if exit_code:
         return True
-    if _TRACEBACK in output and not is_test:
-        return True
-    if is_test and _FAILED.search(output):
-        return True
+    if not is_test:
+        return True if _TRACEBACK in output else None if exit_code is None else False
+    counts = _summary(output)
+    if counts is not None:
+        return bool(counts.failed or counts.errors)
     if exit_code == 0:
         return False
-    return False if is_test and _PASSED.search(output) else None
+    return True if _FAILED.search(output) else False if _PASSED.search(output) else None
 
 
 def _count_tests(output: str) -> int | None:
+    counts = _summary(output)
+    if counts is not None:
+        return sum(count or 0 for count in (counts.passed, counts.failed, counts.errors))
     found = [int(count) for pattern in (_FAILED, _PASSED) for count in pattern.findall(output)[-1:]]
     return sum(found) if found else None
 
 
+def _summary(output: str) -> Counts | None:
+    """The counts that a runner's output ends with; ``None`` where it ends with none that can be read."""
+    try:
+        return parse_counts(output)
+    except (ValueError, KeyError):  # a number too long to be one, or a word that only looks like one of theirs
+        return None
+
+
 def _stated_selection(command: str, selection: str | tuple[str, ...] | None) -> str:
     chosen = test_selection(command)
-    named = " ".join((selection,) if isinstance(selection, str) else selection or ())
+    named = " ".join((selection,) if isinstance(selection, str) else selection or ())[:MAX_COMMAND_CHARACTERS]
     return chosen if not named or named in chosen else f"{chosen} {named}"
 
 

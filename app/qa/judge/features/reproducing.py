@@ -5,15 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from app.qa.judge.features.commands import (
-    MAX_COMMAND_CHARACTERS,
-    git_call,
-    pipelines,
-    program,
-    program_family,
-    split_heredocs,
-    unwrap,
-)
+from app.qa.judge.features.commands import Line, Simple, family_of, git_call, read_line
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured
 from app.qa.judge.features.session import Edit, Ran, Session
 from app.rules.diffs import parse_diff
@@ -45,7 +37,7 @@ def _in_order(commands: Iterable[Ran], edits: Iterable[Edit]) -> list[str]:
 
 
 def _can_be_repeated(command: Ran) -> bool:
-    return command.exit_code is not None and _OWN_PLACE.search(command.text) is None and not is_interactive(command.text)
+    return command.exit_code is not None and _OWN_PLACE.search(command.line.text) is None and not _waits(command.line)
 
 
 def _is_whole(edit: Edit) -> bool:
@@ -60,21 +52,20 @@ def _is_whole(edit: Edit) -> bool:
 
 def is_interactive(text: str) -> bool:
     """Whether a command line waits for somebody at a keyboard."""
-    fed = {
-        program(unwrap(words))
-        for heredoc in split_heredocs(text[:MAX_COMMAND_CHARACTERS])[1]
-        for chain in pipelines(heredoc.line)
-        for words in chain
-    }
-    calls = [(index, unwrap(words)) for chain in pipelines(text) for index, words in enumerate(chain)]
-    return any(_asks(words, is_fed=index > 0 or program(words) in fed) for index, words in calls)
+    return _waits(read_line(text))
 
 
-def _asks(words: tuple[str, ...], *, is_fed: bool) -> bool:
-    name, rest = program(words), words[1:]
+def _waits(line: Line) -> bool:
+    fed = {name for heredoc in line.heredocs for name in heredoc.programs}
+    calls = [(index, one) for pipeline in line.pipelines for index, one in enumerate(pipeline)]
+    return any(_asks(one, is_fed=index > 0 or one.name in fed) for index, one in calls)
+
+
+def _asks(one: Simple, *, is_fed: bool) -> bool:
+    name, words, rest = one.name, one.bare, one.bare[1:]
     if name in _SCREENS:
         return True
-    if program_family(words) in _PROMPTS:
+    if family_of(name) in _PROMPTS:
         return not is_fed and not any(not word.startswith("-") or word in _ANSWERED for word in rest)
     if name == "git":
         call = git_call(words)

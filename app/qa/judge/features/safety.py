@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from app.models.events import Event
-from app.qa.judge.features.dangers import find_dangers
+from app.qa.judge.features.dangers import dangers_of
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured
 from app.qa.judge.features.session import Session
 from app.rules.redaction.events import redact_events
@@ -27,7 +27,7 @@ def no_dangerous_commands(session: Session) -> Measure:
         return NOT_APPLICABLE
     severity, events = 0.0, []
     for command in session.commands:
-        dangers = find_dangers(command.text)
+        dangers = dangers_of(command.line)
         severity += sum(danger.severity for danger in dangers)
         if dangers:
             events.append(command.event)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from app.models.events import Event
 from app.qa.judge.features.changes import Change
-from app.qa.judge.features.commands import CommandKind
+from app.qa.judge.features.commands import CommandKind, Line
 from app.qa.judge.features.terms import Terms
 
 EditKind = Literal["source", "test", "document", "scratch"]
@@ -75,6 +75,7 @@ class Ran:
     position: int
     event: str
     text: str
+    line: Line
     kind: CommandKind
     exit_code: int | None
     cwd: str | None

@@ -1,4 +1,4 @@
-"""One event as a header and lines: content behind its margin, statements of ours in brackets."""
+"""One event as a header and lines: content behind its margin, labels of ours behind theirs, statements of ours in brackets."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from app.qa.judge.rendering.excerpts import (
 )
 from app.qa.judge.rendering.levels import HEAD_LINES, LINES_AROUND_ERRORS, ONE_LINE, TAIL_LINES, Level
 from app.qa.judge.rendering.outline import Keep, Place
-from app.qa.judge.rendering.rendered import MARGIN, REFUTED, Line, Omission, header
+from app.qa.judge.rendering.rendered import MARGIN, REFUTED, Label, Line, Omission, header
 from app.qa.judge.visible import make_visible
 
 MAX_HUNKS_IN_A_LINE = 10
+FACTS = frozenset({"exit code", "changed lines", "result"})
+"""Labels of pieces that hold words and numbers of ours, and nothing that the session says."""
 
 _TELLING_LINE = re.compile(r"error|exception|fail|traceback|assert|panic|\d passed", re.IGNORECASE)
 _CHANGED_ROWS = re.compile(r"(?:^[-+@][^\n]*\n?)++", re.MULTILINE)
@@ -45,7 +47,7 @@ class Block:
     def body(self) -> str:
         """Everything but the header."""
         told = (REFUTED,) if self.place.is_refuted else ()
-        return "\n".join((*told, *(str(line) if isinstance(line, Omission) else MARGIN + line for line in self.lines)))
+        return "\n".join((*told, *(MARGIN + line if isinstance(line, str) else str(line) for line in self.lines)))
 
     @property
     def text(self) -> str:
@@ -91,12 +93,11 @@ def _every_piece(place: Place, level: Level) -> Iterator[Line]:
 
 
 def _piece_lines(piece: Piece, level: Level) -> Iterator[Line]:
-    spans = _spans(piece, level)
-    if "\n" not in piece.text and spans == everything(piece.text):
-        yield f"{piece.label}: {piece.text}"
-    else:
-        yield f"{piece.label}:"
-        yield from show(piece.text, spans)
+    if piece.label in FACTS:
+        yield Label(piece.label, piece.text)
+        return
+    yield Label(piece.label)
+    yield from show(piece.text, _spans(piece, level))
     if piece.names_left_out:
         yield Omission(piece.names_left_out, "name")
 
@@ -131,23 +132,31 @@ def _diff(text: str, level: Level) -> list[Span]:
 
 
 def _one_line(place: Place) -> Iterator[Line]:
-    """A command or an edit in one line, with a statement for what it leaves out."""
+    """A command or an edit with one line of its content, and a statement for what it leaves out."""
     event = place.event
     if isinstance(event, TerminalCommand):
-        yield from _first_line(f"command (exit code {exit_code(event)})", event.data.command)
+        yield from _first_line("command", event.data.command)
+        yield Label("exit code", exit_code(event))
         yield from _omitted(event.data.output)
     elif isinstance(event, CodeEdit):
-        hunks = _HUNK_PLACE.findall(event.data.diff)
-        places = ", ".join((changed_lines(event.data), *hunks[:MAX_HUNKS_IN_A_LINE]))
-        yield from _first_line(f"file ({places})", event.data.file_path)
+        yield from _first_line("file", event.data.file_path)
+        yield Label("changed lines", changed_lines(event.data))
+        yield from _hunks(event.data.diff)
         yield from _omitted(event.data.diff.strip() or event.data.snapshot_after or "")
 
 
 def _first_line(label: str, text: str) -> Iterator[Line]:
     shown = make_visible(text).strip("\n")
-    first, *rest = show(shown, [(0, min(len(shown.split("\n", 1)[0]), ONE_LINE))])
-    yield f"{label}: {first}"
-    yield from rest
+    yield Label(label)
+    yield from show(shown, [(0, min(len(shown.split("\n", 1)[0]), ONE_LINE))])
+
+
+def _hunks(diff: str) -> Iterator[Line]:
+    """Where a diff says that it changes something. Its numbers are the session's, and may be false."""
+    hunks = _HUNK_PLACE.findall(diff)
+    if hunks:
+        yield Label("hunks")
+        yield ", ".join(hunks[:MAX_HUNKS_IN_A_LINE])
 
 
 def _omitted(text: str) -> Iterator[Omission]:

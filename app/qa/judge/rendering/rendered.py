@@ -9,6 +9,8 @@ from dataclasses import dataclass
 BYTES_PER_TOKEN = 3
 MARGIN = "| "
 """Before every line of content, and before nothing else."""
+LABEL_MARGIN = "|# "
+"""Before every label of ours. Content has a space behind its bar, so that no line of it can begin so."""
 REFUTED = "[refuted: what this event claims was checked and did not hold]"
 CUT = "…"
 """Stands in ``content_of`` where something was left out, so that no quote reaches across it."""
@@ -42,14 +44,25 @@ class Rendering:
         return self.events_total - len(self.shown)
 
     def content_of(self, name: str) -> str:
-        """What of an event is shown, without margins and statements of ours; ``…`` on a line of its own where something was
-        left out.
+        """What of an event can be quoted: its content, and facts of ours such as the exit code, without margins, names of
+        pieces and statements; ``…`` on a line of its own where something was left out.
 
         Raises:
             KeyError: it is not shown.
         """
-        lines = (line.removeprefix(MARGIN) if line.startswith(MARGIN) else CUT for line in self.blocks[name].split("\n"))
-        return "\n".join(lines).removeprefix(f"{CUT}\n" if name in self.refuted else "")
+        lines = map(_quotable, self.blocks[name].split("\n"))
+        return "\n".join(line for line in lines if line is not None)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the lines below it are; or a fact about the event, in words and numbers of ours alone."""
+
+    name: str
+    fact: str = ""
+
+    def __str__(self) -> str:
+        return f"{LABEL_MARGIN}{self.name}: {self.fact}" if self.fact else f"{LABEL_MARGIN}{self.name}:"
 
 
 @dataclass(frozen=True)
@@ -64,8 +77,8 @@ class Omission:
         return f"[{self.count} {self.unit}{'' if self.count == 1 else 's'} left out]"
 
 
-Line = str | Omission
-"""One line of content, without its margin, or a statement in its place."""
+Line = str | Label | Omission
+"""One line of content, without its margin; a label; or a statement in place of content."""
 
 
 def header(nonce: str, name: str, kind: str, seconds: int) -> str:
@@ -78,6 +91,15 @@ def events_left_out(first: int, last: int) -> str:
     if first == last:
         return f"[1 event left out: e{first + 1}]"
     return f"[{last - first + 1} events left out: e{first + 1} to e{last + 1}]"
+
+
+def _quotable(line: str) -> str | None:
+    """What can be quoted of a line that is shown; ``None`` where it is ours and says nothing of the record."""
+    if line.startswith(MARGIN):
+        return line.removeprefix(MARGIN)
+    if line.startswith(LABEL_MARGIN):
+        return None if line.endswith(":") else line.removeprefix(LABEL_MARGIN)
+    return None if line == REFUTED else CUT
 
 
 def estimate_tokens(text: str) -> int:

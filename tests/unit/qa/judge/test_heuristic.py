@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.models.judgement import Judgement
 from app.models.rubric import Rubric
-from app.qa.judge.heuristic import HeuristicJudge
+from app.qa.judge.features.commands import MAX_SIMPLE_COMMANDS
+from app.qa.judge.heuristic import HeuristicJudge, measure_features
 from app.qa.judge.record import Desk
 from tests.unit.qa.judge.sessions import (
     FAILURE,
@@ -161,10 +164,29 @@ def test_a_good_session_has_no_flags() -> None:
         [edit(diff=""), edit(diff="@@ garbage"), edit(diff="+\n-\n@@ -1,9 +1,9 @@\n+a")],
         [result_of(False, "x", failed_tests=("a", "b"), selection=("a", "b"))],
         [thought("\u202e" * 10, plan="p"), opened("a b/[c].py")],
+        [
+            ran("pytest", 0, "1" * 5000 + " passed"),
+            edit(diff=f"@@ -1,{'1' * 5000} +1 @@\n-a\n+b\n"),
+            ran("pytest", 0, "5 pa\u017f\u017fed"),
+        ],
+        [ran("pytest", None, "²² failed ١٢ passed"), edit(diff="@@ -١,٢ +٣ @@\n-a\n+b\n"), edit(diff="@@ -² +² @@")],
+        [result_of(False, "9" * 5000, summary="9" * 5000 + " failed")],
     ],
 )
 def test_odd_events_are_judged_like_any_other(drafts: list[Draft]) -> None:
-    assert {judged(drafts, rubric).status for rubric in (RUBRIC, PROCESS_RUBRIC)} <= {"scored", "partial"}
+    statuses = {judged(drafts, rubric).status for rubric in (RUBRIC, PROCESS_RUBRIC)}
+
+    assert statuses <= {"scored", "partial", "not_scorable"}
+
+
+def test_where_no_dimension_has_enough_to_count_nothing_is_scored() -> None:
+    judgement = judged([opened(), opened("a.py")])
+
+    assert (judgement.status, judgement.total, judgement.partial, judgement.confidence) == ("not_scorable", None, None, None)
+    assert judgement.reason == "no_reasoning: hypothesis_formation, evidence_gathering, logical_coherence, validation, depth"
+    assert (judgement.dimensions, judgement.flags, judgement.needs_review) == ({}, (), False)
+    assert "Not scored: hypothesis_formation, " in judgement.feedback
+    assert judgement.counted["events"] == 2
 
 
 ODD_PARTS = (
@@ -189,3 +211,35 @@ def test_the_work_is_linear_in_the_events(rubric: Rubric) -> None:
         return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, rubric))
 
     assert calls(400) < 12 * calls(40)  # ten times the events; a square would be a hundred times the work
+
+
+@pytest.mark.parametrize(
+    "part", ["a;", "rm a;", "a | ", "env ", "A=1 ", "git -c a ", "sudo ", "cat <<A\nA\n", "bash -c 'a;'\n"]
+)
+def test_the_work_for_one_long_command_line_is_bounded(part: str) -> None:
+    def calls(size: int) -> int:
+        evidence = as_evidence([ran(part * (size // len(part)) + "x"), thought("x"), edit()])
+        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, PROCESS_RUBRIC))
+
+    assert calls(8000) < 60_000
+    assert calls(80_000) < 60_000
+
+
+@pytest.mark.parametrize("part", ["a;", "rm a;", "bash -c 'a;'\n"])
+def test_so_many_commands_of_a_line_are_looked_at(part: str) -> None:
+    def calls(count: int) -> int:
+        evidence = as_evidence([ran(part * count), thought("x"), edit()])
+        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, PROCESS_RUBRIC))
+
+    assert calls(2 * MAX_SIMPLE_COMMANDS) < 1.1 * calls(MAX_SIMPLE_COMMANDS)
+
+
+@pytest.mark.parametrize("first", [RUBRIC, PROCESS_RUBRIC], ids=lambda rubric: rubric.id)
+def test_what_was_counted_is_not_counted_again_for_another_rubric_or_judge(first: Rubric) -> None:
+    evidence = as_evidence(repeated(40))
+    alone = calls_during(lambda: HeuristicJudge(DESK).judge(replace(evidence), RUBRIC))
+    judgements = HeuristicJudge(DESK).judge(evidence, first), HeuristicJudge(DESK).judge(replace(evidence), first)
+    measure_features(evidence)
+
+    assert judgements[0] == judgements[1]
+    assert calls_during(lambda: (HeuristicJudge(DESK).judge(evidence, RUBRIC), measure_features(evidence))) < alone / 10

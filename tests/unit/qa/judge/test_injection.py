@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.models.events import Event
+from app.models.events import Event, TerminalCommand
 from app.models.trace import TRACE
 from app.qa.judge.injection import find_patterns, is_suspicious, suspicious_events
 from app.qa.judge.injection_patterns import PATTERNS
@@ -19,7 +19,7 @@ from app.qa.judge.visible import make_visible
 from tests.docs.markdown import read, rows, section
 from tests.injection_corpus import PLACES, Attack, around_the_events, attacks, ordinary, unseen
 from tests.unit.qa.judge.sessions import RUBRIC, Draft, as_events, as_trace, good_session
-from tests.unit.qa.judge.test_rendering import STATEMENT
+from tests.unit.qa.judge.test_rendering import LABEL, STATEMENT
 
 NONCE = "8d1f0c52ab7734e9"
 HEADER = re.compile(rf"<<{NONCE} e\d+ [a-z_]+ [+-]\d+s>>")
@@ -35,17 +35,22 @@ def attacked(place: str, text: str) -> list[Draft]:
 
 
 def check_structure(rendering: Rendering, events: Sequence[Event]) -> None:
-    """Every line is a header of ours, content behind its margin, or a statement of ours; and there is a header for each event
-    that is shown, in order, under a name of ours."""
+    """Every line is a header of ours, content behind its margin, a label or a statement of ours; there is a header for each
+    event that is shown, in order, under a name of ours; and an event has its own facts and no others."""
     lines = rendering.text.split("\n") if rendering.text else []
     headers = [line for line in lines if HEADER.fullmatch(line)]
-    assert [line for line in lines if not (line.startswith("| ") or HEADER.fullmatch(line) or STATEMENT.fullmatch(line))] == []
+    ours = (HEADER, STATEMENT, LABEL)
+    assert [line for line in lines if not (line.startswith("| ") or any(form.fullmatch(line) for form in ours))] == []
     assert [line.split()[1] for line in headers] == list(rendering.shown)
     assert [f"e{index + 1}" for index, event in enumerate(events) if f"e{index + 1}" in rendering.shown] == list(
         rendering.shown
     )
     assert rendering.text.splitlines() == lines  # nothing in it ends a line but the line feed
     assert rendering.text.count(NONCE) == len(headers)
+    for index, event in enumerate(events):
+        if rendering.text and isinstance(event, TerminalCommand) and (name := f"e{index + 1}") in rendering.blocks:
+            labels = [line for line in rendering.blocks[name].split("\n") if line.startswith("|# exit code")]
+            assert labels == [f"|# exit code: {event.data.exit_code}"]
 
 
 def test_there_are_enough_attacks_of_every_kind() -> None:
@@ -80,9 +85,10 @@ def test_the_ids_of_the_trace_are_never_shown() -> None:
         drafts = [PLACES["event id"](f"{index}: {attack.text}") for index in range(7)]
         rendering = render_events(as_events(drafts), NONCE, 50_000)
 
-        assert set(rendering.blocks.values()) == {"| content: An ordinary thought."}
+        assert set(rendering.blocks.values()) == {"|# content:\n| An ordinary thought."}
         assert [line for line in rendering.text.split("\n") if HEADER.fullmatch(line) is None] == [
-            "| content: An ordinary thought."
+            "|# content:",
+            "| An ordinary thought.",
         ] * 7
 
 

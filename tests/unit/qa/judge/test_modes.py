@@ -83,5 +83,14 @@ def test_an_address_that_is_none_is_a_wrong_setting(base_url: str) -> None:
         LLMConfig(api_key="k", base_url=base_url)
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "one,two\nlines", "a\x00b", "a\u202eb", "x" * 201])
+def test_a_model_whose_name_cannot_be_told_is_a_wrong_setting(name: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        LLMConfig(api_key="k", model=name)
+
+    assert refused.value.detail == "A model's name has at most 200 characters, and no control characters"
+    assert LLMConfig(api_key="k", model=f"{'x' * 200}, qwen 2.5:14b").models == ("x" * 200, "qwen 2.5:14b")
+
+
 def test_the_endpoint_is_named_without_credentials() -> None:
     assert LLMConfig(api_key="k", base_url="https://me:pw@host:8443/v1").endpoint_host == "host:8443"

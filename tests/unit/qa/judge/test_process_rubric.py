@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -257,11 +258,11 @@ def test_the_work_for_one_long_thought_is_bounded() -> None:
         evidence = as_evidence([FAILS, thought(prose * (size // len(prose))), edit(), PASSES])
         HeuristicJudge(DESK).judge(evidence, PROCESS_RUBRIC)
         tracemalloc.start()
-        (judgement,) = HeuristicJudge(DESK).judge(evidence, PROCESS_RUBRIC)
+        (judgement,) = HeuristicJudge(DESK).judge(replace(evidence), PROCESS_RUBRIC)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert judgement.status == "scored"
-        return calls_during(lambda: HeuristicJudge(DESK).judge(evidence, PROCESS_RUBRIC)), peak
+        return calls_during(lambda: HeuristicJudge(DESK).judge(replace(evidence), PROCESS_RUBRIC)), peak
 
     (calls, peak), (calls_of_more, peak_of_more) = work(200_000), work(2_000_000)
 

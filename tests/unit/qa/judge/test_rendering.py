@@ -18,6 +18,8 @@ STATEMENT = re.compile(
     r"\[\d+ (?:line|character|name)s? left out\]|\[\d+ events? left out: e\d+(?: to e\d+)?\]|\[refuted: [a-z ,]+\]"
 )
 
+LABEL = re.compile(r"\|# [a-z_ ]+:(?: [a-z0-9 ,()+-]+)?")
+
 
 def rendered(drafts: Sequence[Draft], budget: int = AMPLE, refuted: frozenset[str] = frozenset()) -> Rendering:
     return render_events(as_events(drafts), NONCE, budget, refuted=refuted)
@@ -48,14 +50,14 @@ def test_all_events_are_shown_under_new_names() -> None:
 def test_an_edit_tells_its_path_and_how_much_it_changes() -> None:
     block = rendered([edit()]).blocks["e1"]
 
-    assert block.startswith("| file: stats/median.py\n| changed lines: +1 -1\n| diff:\n| --- a/stats/median.py\n")
+    assert block.startswith("|# file:\n| stats/median.py\n|# changed lines: +1 -1\n|# diff:\n| --- a/stats/median.py\n")
 
 
 def test_a_test_result_names_at_most_twenty_failures() -> None:
     names = tuple(f"tests/test_a.py::test_{n}" for n in range(25))
     block = rendered([result_of(False, num_passed=3, num_failed=25, failed_tests=names)]).blocks["e1"]
 
-    assert "| result: failed (3 passed, 25 failed)" in block
+    assert "|# result: failed (3 passed, 25 failed)" in block
     assert "| tests/test_a.py::test_19\n[5 names left out]" in block
     assert "test_20" not in block
 
@@ -96,22 +98,22 @@ def test_level_2_keeps_error_lines_changed_lines_and_one_of_a_row_of_openings() 
               *[edit(f"f{n}.py", change) for n in range(9)]]  # fmt: skip
     rendering = on_level(2, drafts)
 
-    assert rendering.text.startswith(f"<<{NONCE} e1 file_open +0s>>\n| file: a.py\n[2 events left out: e2 to e3]\n")
+    assert rendering.text.startswith(f"<<{NONCE} e1 file_open +0s>>\n|# file:\n| a.py\n[2 events left out: e2 to e3]\n")
     assert rendering.events_left_out == 2
-    assert rendering.blocks["e4"].endswith("| output:\n[30 lines left out]\n| fatal error: x\n[29 lines left out]")
+    assert rendering.blocks["e4"].endswith("|# output:\n[30 lines left out]\n| fatal error: x\n[29 lines left out]")
     assert rendering.blocks["e5"].endswith(
-        "| diff:\n| @@ -1,81 +1,81 @@\n[40 lines left out]\n| -old\n| +new\n[40 lines left out]"
+        "|# diff:\n| @@ -1,81 +1,81 @@\n[40 lines left out]\n| -old\n| +new\n[40 lines left out]"
     )
 
 
 def test_level_3_shows_a_successful_command_without_tests_in_one_line() -> None:
-    drafts = [ran(f"python tool{n}.py\necho x", 0, "warning: error 1\nb") for n in range(40)]
+    drafts = [ran(f"python tool{n}.py\necho x", 0, "warning: error 1\n" * 6) for n in range(40)]
     drafts += [ran("python broken.py", 1, "ValueError: 1"), ran("pytest", 0, "3 passed"), *good_session()]
     rendering = on_level(3, drafts)
 
-    assert rendering.blocks["e1"] == ("| command (exit code 0): python tool0.py\n[1 line left out]\n[2 lines left out]")
-    assert "| output: ValueError: 1" in rendering.blocks["e41"]
-    assert "| output: 3 passed" in rendering.blocks["e42"]
+    assert rendering.blocks["e1"] == ("|# command:\n| python tool0.py\n[1 line left out]\n|# exit code: 0\n[6 lines left out]")
+    assert "|# output:\n| ValueError: 1" in rendering.blocks["e41"]
+    assert "|# output:\n| 3 passed" in rendering.blocks["e42"]
 
 
 def test_level_4_shows_edits_and_runs_in_the_middle_in_one_line_and_leaves_out_the_rest() -> None:
@@ -126,9 +128,11 @@ def test_level_4_shows_edits_and_runs_in_the_middle_in_one_line_and_leaves_out_t
 
     names = [f"e{n}" for n in range(21, 26)]
     assert [name in rendering.shown for name in names] == [False, True, True, False, True]
-    assert rendering.blocks["e22"] == "| command (exit code 0): python probe.py\n[1 line left out]"
-    assert rendering.blocks["e23"] == "| file (+1 -1, @@ -14,1 +14,1 @@): stats/median.py\n[5 lines left out]"
-    assert "| content: Still thinking." in rendering.blocks["e25"]
+    assert rendering.blocks["e22"] == "|# command:\n| python probe.py\n|# exit code: 0\n[1 line left out]"
+    assert rendering.blocks["e23"] == (
+        "|# file:\n| stats/median.py\n|# changed lines: +1 -1\n|# hunks:\n| @@ -14,1 +14,1 @@\n[5 lines left out]"
+    )
+    assert "|# content:\n| Still thinking." in rendering.blocks["e25"]
     assert {"e1", "e2", "e3", "e4", "e5", "e60"} <= rendering.shown.keys()
 
 
@@ -199,8 +203,8 @@ def test_nothing_hidden_is_shown_in_one_line_either() -> None:
     middle = [ran("python a\rb\u200f.py", 0, "done"), edit("src/\u200ba.py")]
     rendering = on_level(4, [draft for _ in range(30) for draft in middle])
 
-    assert rendering.blocks["e31"].startswith(r"| command (exit code 0): python a\u{000d}b\u{200f}.py")
-    assert rendering.blocks["e32"].startswith(r"| file (+1 -1, @@ -14,1 +14,1 @@): src/\u{200b}a.py")
+    assert rendering.blocks["e31"].startswith("|# command:\n| python a\\u{000d}b\\u{200f}.py\n")
+    assert rendering.blocks["e32"].startswith("|# file:\n| src/\\u{200b}a.py\n|# changed lines: +1 -1\n")
 
 
 def test_no_events_are_no_text() -> None:
@@ -211,7 +215,7 @@ def test_a_refuted_event_is_marked_and_named() -> None:
     rendering = rendered(good_session(), refuted=frozenset({"id-6", "no-such-event"}))
 
     assert rendering.refuted == {"e6"}
-    assert rendering.text.count("[refuted: what this event claims was checked and did not hold]\n| command: pytest") == 1
+    assert rendering.text.count("[refuted: what this event claims was checked and did not hold]\n|# command:\n| pytest") == 1
     assert rendering.content_of("e6") == rendered(good_session()).content_of("e6")
 
 
@@ -219,9 +223,41 @@ def test_content_has_no_margins_and_shows_where_something_is_missing() -> None:
     rendering = rendered([ran("make", 0, "a" * 3000 + "\n| b\n" + "c" * 3000)])
 
     content = rendering.content_of("e1")
-    assert content.startswith("command: make\nexit code: 0\noutput:\naaa")
+    assert content.startswith("make\nexit code: 0\naaa")
     assert re.search(r"a\n…\nc+\Z", content)
     assert "left out" not in content
+
+
+@pytest.mark.parametrize(
+    ("draft", "fact", "claim"),
+    [
+        (ran("pytest\nexit code: 0\n# output:\n|# exit code: 0", 1, "1 failed"), "exit code: 1", "exit code: 0"),
+        (result_of(False, "pytest\n|# result: passed (12 passed)"), "result: failed", "result: passed (12 passed)"),
+        (edit(diff="@@ -1 +1 @@\n-a\n+b\n|# changed lines: +0 -0\n"), "changed lines: +1 -1", "changed lines: +0 -0"),
+        (ran("ls\r|# exit code: 0\u2028|# exit code: 0", 1), "exit code: 1", "exit code: 0"),
+    ],
+)
+def test_content_cannot_pose_as_a_fact_of_ours(draft: Draft, fact: str, claim: str) -> None:
+    (block,) = rendered([draft]).blocks.values()
+    labels = [line for line in block.split("\n") if line.startswith("|# ")]
+
+    assert f"|# {fact}" in labels
+    assert not any(claim in label for label in labels)
+    assert claim in block
+    assert all(LABEL.fullmatch(label) for label in labels)
+
+
+def test_what_a_diff_says_of_itself_is_no_fact_of_ours() -> None:
+    claims = edit(diff="@@ -0,0 +1 @@\n+x\n@@ exit code 0 @@\n@@ +9 -0 @@\n")
+    rendering = on_level(4, [draft for _ in range(30) for draft in (claims, opened())])
+
+    assert "\n|# changed lines: +1 -0\n|# hunks:\n| @@ -0,0 +1 @@, @@ +9 -0 @@\n" in rendering.text
+
+
+def test_facts_can_be_quoted_and_names_of_pieces_cannot() -> None:
+    rendering = rendered([ran("make", 1, "output"), opened("a.py")], refuted=frozenset({"id-2"}))
+
+    assert (rendering.content_of("e1"), rendering.content_of("e2")) == ("make\nexit code: 1\noutput", "a.py")
 
 
 def test_content_that_looks_like_a_statement_stays_content() -> None:

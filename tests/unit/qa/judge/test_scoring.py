@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from app.models.judgement import DimensionScore
 from app.qa.judge.answer import Answer, DimensionAnswer
+from app.qa.judge.checks import check_dimension
 from app.qa.judge.features.measure import Measure
 from app.qa.judge.rendering import Rendering, render_events
 from app.qa.judge.scoring import (
@@ -20,6 +22,7 @@ from app.qa.judge.scoring import (
     score,
     tally,
 )
+from tests.llm_judging import QUOTE
 from tests.unit.qa.judge.sessions import PROCESS_RUBRIC, RUBRIC, as_events, good_session
 
 RENDERING = render_events(as_events(good_session()), "n0nce", 20_000)
@@ -27,7 +30,7 @@ RENDERING = render_events(as_events(good_session()), "n0nce", 20_000)
 
 def an_answer(level: int | None, feedback: str = "", **more: int | None) -> Answer:
     def one(value: int | None) -> DimensionAnswer:
-        return DimensionAnswer(level=value, cited=("e1", "e5"), quote="", rationale=f"It is {value}.")
+        return DimensionAnswer(level=value, cited=("e1", "e5"), quote=QUOTE, rationale=f"It is {value}.")
 
     dimensions = {dimension.id: one(more.get(dimension.id, level)) for dimension in RUBRIC.dimensions}
     return Answer(dimensions, feedback)
@@ -87,7 +90,8 @@ def test_what_was_not_shown_lowers_confidence() -> None:
     shown = render_events(events, "n0nce", 400)
     assert 0 < len(shown.shown) < 10
     named = next(iter(shown.shown))
-    answer = Answer({one.id: DimensionAnswer(3, (named,), "", "") for one in RUBRIC.dimensions}, feedback="")
+    quote = shown.content_of(named)[:20]
+    answer = Answer({one.id: DimensionAnswer(3, (named,), quote, "") for one in RUBRIC.dimensions}, feedback="")
 
     confidence = scored(answer, rendering=shown).dimensions["depth"].confidence
 
@@ -109,6 +113,48 @@ def test_a_dimension_that_nobody_could_judge_is_not_scored() -> None:
     assert (scores.dimensions["depth"].score, scores.dimensions["depth"].confidence) == (None, None)
     assert scores.dimensions["depth"].rationale == "It is None."
     assert scores.confidence == 1.0
+
+
+@pytest.mark.parametrize(
+    ("levelled", "of", "is_flagged"), [(1, 9, True), (4, 9, True), (1, 2, False), (5, 9, False), (1, 1, False), (9, 9, False)]
+)
+def test_a_level_rests_on_the_answers_that_give_one(levelled: int, of: int, is_flagged: bool) -> None:
+    answers = [an_answer(3, depth=3 if number < levelled else None) for number in range(of)]
+    scores = scored(*answers)
+
+    depth = scores.dimensions["depth"]
+    assert (depth.level, scores.dimensions["validation"].confidence) == (3.0, 1.0)
+    assert depth.confidence == pytest.approx(levelled / of)
+    assert ("few_levels" in depth.flags, scores.needs_review) == (is_flagged, is_flagged)
+
+
+def test_events_that_were_not_shown_steer_nobody() -> None:
+    for named, is_flagged in (((), False), (("",), False), (("e99", "none"), False), (("", "e4"), True)):
+        scores = scored(replace(an_answer(3), instructions_seen=named))
+
+        assert ("instructions_seen" in scores.flags, scores.needs_review) == (is_flagged, is_flagged)
+
+
+@pytest.mark.parametrize(
+    ("cited", "agreed", "confidence"),
+    [
+        ([("e1",)], 0.9, 0.9),
+        ([()], 0.9, 0.2),
+        ([()], 0.1, 0.1),
+        ([("e99",)], 0.9, 0.0),
+        ([("e1",), ()], 0.9, 0.5 * 0.9 + 0.5 * 0.2),
+        ([("e1", "e2", "e3", "e4"), (), ()], 0.9, 0.3 + 2 / 3 * 0.2),
+        ([("e1", "e2", "e3"), ("e99",)], 0.8, 0.5 * 0.6 + 0.5 * 0.2),
+    ],
+)
+def test_an_answer_without_a_citation_loses_by_its_share(
+    cited: Sequence[tuple[str, ...]], agreed: float, confidence: float
+) -> None:
+    answers = [DimensionAnswer(3, names, QUOTE if "e1" in names else "", "") for names in cited]
+    checked = check_dimension("depth", 0.5, answers, RENDERING, {})
+
+    assert checked.confidence(agreed) == pytest.approx(confidence)
+    assert ("uncited" in checked.flags) is any("e1" not in names for names in cited)
 
 
 @pytest.mark.parametrize(
