@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.sessions import Sessions
@@ -14,23 +15,34 @@ _TOOLS = {"file_open": "Read", "code_edit": "Edit", "terminal_command": "Bash", 
 
 def claude_code_session(sessions: Sessions, name: str, events: int) -> bytes:
     """A file of lines: the task, then so many events, each a thought or a call of a tool with its answer."""
-    lines = [_line(name, 0, "user", "A cent is lost in rounding: totals with many items differ from the invoice.")]
+    asked = _Turn("user", "A cent is lost in rounding: totals with many items differ from the invoice.")
+    lines = [_line(name, 0, asked, "2026-03-02T08:59:00.000Z")]
     for event in sessions.events(events):
-        lines += (_line(name, len(lines) + number, *turn, when=event["timestamp"]) for number, turn in enumerate(_turns(event)))
+        for turn in _turns(event):
+            lines.append(_line(name, len(lines), turn, event["timestamp"]))
     return b"".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n" for line in lines)
 
 
-def _turns(event: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Who says what: kind of line, content, and for an answer what the tool tells beside it."""
+@dataclass(frozen=True)
+class _Turn:
+    """Who says what."""
+
+    kind: str
+    content: Any
+    rich: dict[str, Any] | None = None
+    """Of an answer: what the program keeps beside what the model is shown."""
+
+
+def _turns(event: dict[str, Any]) -> Iterator[_Turn]:
     kind, data = event["event_type"], event["data"]
     if kind == "reasoning_step":
-        yield "assistant", [{"type": "text", "text": data["content"]}]
+        yield _Turn("assistant", [{"type": "text", "text": data["content"]}])
         return
     asked, answered, rich = _call(kind, data)
     # the time tells calls apart: no two events have the same
     call = f"toolu_{event['timestamp']}"
-    yield "assistant", [{"type": "tool_use", "id": call, "name": _TOOLS[kind], "input": asked}]
-    yield "user", [{"type": "tool_result", "tool_use_id": call, "content": answered}], rich
+    yield _Turn("assistant", [{"type": "tool_use", "id": call, "name": _TOOLS[kind], "input": asked}])
+    yield _Turn("user", [{"type": "tool_result", "tool_use_id": call, "content": answered}], rich)
 
 
 def _call(kind: str, data: dict[str, Any]) -> tuple[dict[str, Any], str, dict[str, Any]]:
@@ -57,9 +69,9 @@ def _sides(diff: str) -> tuple[str, str]:
     return "\n".join(before) + "\n", "\n".join(after) + "\n"
 
 
-def _line(name: str, number: int, kind: str, content: Any, rich: Any = None, when: str | None = None) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": kind, "content": content}
-    if kind == "assistant":
+def _line(name: str, number: int, turn: _Turn, when: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": turn.kind, "content": turn.content}
+    if turn.kind == "assistant":
         message |= {"id": f"msg_{number}", "type": "message", "model": "benchmark-1"}
     return {
         "parentUuid": f"{name}-{number - 1}" if number else None,
@@ -69,9 +81,9 @@ def _line(name: str, number: int, kind: str, content: Any, rich: Any = None, whe
         "sessionId": name,
         "version": "2.0.0",
         "gitBranch": "main",
-        "type": kind,
+        "type": turn.kind,
         "message": message,
-        **({} if rich is None else {"toolUseResult": rich}),
+        **({} if turn.rich is None else {"toolUseResult": turn.rich}),
         "uuid": f"{name}-{number}",
-        "timestamp": when or "2026-03-02T08:59:00.000Z",
+        "timestamp": when,
     }

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from app.bootstrap import exports_of, imports_into, intake_of
+from app.bootstrap.batches import exports_of, imports_into
+from app.bootstrap.exchanges import intake_of
 from app.cli.export import new_folder
 from app.cli.export_folder import write_files
 from app.formats.base import ReadOptions, ReadSession
@@ -38,11 +39,12 @@ from app.services.indexing import IndexUpdater
 from app.services.ingest import IngestService
 from app.settings import Settings, load_unchecked_settings
 from app.storage.base import Record
-from app.storage.data_dir_lock import DataDirLock
 from app.storage.file_traces import FileTraceStore
 from app.storage.layout import Layout
+from app.storage.lock import DataDirLock
 from app.storage.sqlite_index import SqliteTraceIndex
 from app.utils.clock import utc_now
+from app.utils.ids import new_uuid
 from benchmarks.agent_sessions import claude_code_session
 from benchmarks.sessions import Sessions
 
@@ -212,7 +214,6 @@ def copy_documents(data_dir: Path, out: Path) -> Done:
         for trace_id in ids:
             with layout.document(trace_id).open("rb") as document:
                 shutil.copyfileobj(document, target)
-            target.write(b"\n")
     return Done(len(ids), out.stat().st_size, time.perf_counter() - started)
 
 
@@ -230,7 +231,7 @@ def _ingest_into(settings: Settings) -> Iterator[IngestService]:
         store.watch(updater.touch, updater.grew)
         with closing(updater):
             updater.catch_up()
-            yield IngestService(store, intake_of(settings), RequestKeys(), utc_now, lambda: "")
+            yield IngestService(store, intake_of(settings), RequestKeys(), utc_now, new_uuid)
             updater.drain(_DRAIN_S)
 
 

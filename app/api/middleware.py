@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import as_problem
 from app.errors import MalformedError, NotLocalError, PRTelemetryError, SlowClientError, TooLargeError
 
+_LENGTH_DIGITS = 18
 ARTIFACT_PATH = re.compile(r"^/traces/[^/]+/artifacts/[^/]+$")
 _SLOWEST_BYTES_PER_S = 8 * 1024
 
@@ -83,7 +84,7 @@ class _Bounded:
 def _refuse_announced(content_length: str | None, limit: int) -> None:
     if content_length is None:
         return
-    if not content_length.isdecimal():
+    if not content_length.isdecimal() or len(content_length) > _LENGTH_DIGITS:
         raise MalformedError("The Content-Length header is not a number")
     if int(content_length) > limit:
         raise TooLargeError(f"The body is larger than {limit} bytes")

@@ -168,5 +168,5 @@ def _expected(answer: Answer) -> int | None:
     told = answer.body.get("expected")
     if isinstance(told, int):
         return told
-    found = re.search(r"expected is (\d+)", str(answer.body.get("detail", "")))
+    found = re.search(r"expected is (\d{1,9})\b", str(answer.body.get("detail", "")))
     return int(found[1]) if found else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _HEADER_LINES = (b"--- ", b"+++ ", b"diff ", b"index ", b"old mode ", b"new mode ", b"similarity ", b"rename ", b"copy ",
                  b"Index: ", b"=====")  # fmt: skip
 _NO_NEWLINE = b"\\ No newline at end of file"

@@ -22,26 +22,26 @@ _TEMPORARY = re.compile(
 _NUMBER_OF_PROCESS = re.compile(r"\b(pid|PID|process|thread)([ =:]+)\d+\b")
 
 _PYTEST_LINE = re.compile(
-    r"^[= \t]*(?P<counts>(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun)(?:, |[ \t]|$))+)"
+    r"^[= \t]*(?P<counts>(?:\d{1,9} (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun)(?:, |[ \t]|$))+)"
     r"(?:in [\d.:,]+ ?s(?:econds?)?[^\n]*?)?[= \t]*$",
     re.MULTILINE,
 )
-_PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
+_PYTEST_COUNT = re.compile(r"(\d{1,9}) (passed|failed|error|skipped|xfailed|xpassed)")
 _NOTHING = re.compile(r"^[= \t]*(?:no tests ran|no tests collected)(?: in [\d.:,]+ ?s)?[^\n]*$", re.MULTILINE)
-_UNITTEST_RAN = re.compile(r"^Ran (\d+) tests?(?: in [\d.]+s)?[ \t\r]*$", re.MULTILINE)
+_UNITTEST_RAN = re.compile(r"^Ran (\d{1,9}) tests?(?: in [\d.]+s)?[ \t\r]*$", re.MULTILINE)
 _UNITTEST_END = re.compile(r"^(?:OK|FAILED|NO TESTS RAN)(?: \(([^)\n]*)\))?[ \t\r]*$", re.MULTILINE)
-_UNITTEST_PART = re.compile(r"([a-z ]+)=(\d+)")
+_UNITTEST_PART = re.compile(r"([a-z ]+)=(\d{1,9})\b")
 _PHRASE = (
-    r"\d+ (?:tests? |specs? |examples? )?"
+    r"\d{1,9} (?:tests? |specs? |examples? )?"
     r"(?:passed|passing|failed|failing|failures?|errors?|skipped|pending|xfailed|xpassed)"
 )
 _PHRASED_LINE = re.compile(
     rf"^[^\w\n]*(?:Tests?:?[ \t]+)?({_PHRASE}(?:(?:,|;| and|[ \t])+{_PHRASE})*)(?:,? \d+ total)?"
     r"(?: ?\([^)\n]*\)| in [^\n]*)?[^\w\n]*$",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE | re.MULTILINE | re.ASCII,
 )
-_PHRASED_COUNT = re.compile(r"(\d+) (?:tests? |specs? |examples? )?([a-z]+)", re.IGNORECASE)
-_TAP = re.compile(r"^[#ℹ] (pass|fail|skipped) (\d+)$", re.MULTILINE)
+_PHRASED_COUNT = re.compile(r"(\d{1,9}) (?:tests? |specs? |examples? )?([a-z]+)", re.IGNORECASE | re.ASCII)
+_TAP = re.compile(r"^[#ℹ] (pass|fail|skipped) (\d{1,9})$", re.MULTILINE)
 _WORDS = {
     "passed": "passed", "passing": "passed", "pass": "passed",
     "failed": "failed", "failing": "failed", "failure": "failed", "failures": "failed", "fail": "failed",

@@ -16,13 +16,13 @@ from app.rules.diffs import DiffError, apply_diff
 
 _MAX_HEADER_CHARACTERS = 4096
 MAX_BINARY_BYTES = 16 * 1024 * 1024
-_HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK = re.compile(r"^@@ -\d{1,9}(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@")
 _HUNK_SIDES = re.compile(r"^@@ -(\d+(?:,\d+)?) \+(\d+(?:,\d+)?) @@")
 _GIT_NAMES = re.compile(r'^diff --git (?:"a/(?P<quoted>(?:[^"\\]|\\.)*)" .*|a/(?P<plain>.*) b/(?P=plain))$')
-_MODE = re.compile(r"^(?:new file mode|new mode) 100(\d{3})$", re.MULTILINE)
+_MODE = re.compile(r"^(?:new file mode|new mode) 100([0-7]{3})$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-_BINARY = re.compile(r"^(literal|delta) (\d+)$")
+_BINARY = re.compile(r"^(literal|delta) (\d{1,12})$")
 _BASE85_LENGTHS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 

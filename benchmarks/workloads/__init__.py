@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import appending, chunks, finalizing, judging, listing, reading, startup, whole_traces
+from benchmarks.workloads import appending, chunks, exchange, finalizing, judging, listing, reading, startup, whole_traces
 from benchmarks.workloads.base import Scale, Workload
 
 WORKLOADS: dict[str, Workload] = {
@@ -14,6 +14,7 @@ WORKLOADS: dict[str, Workload] = {
     "w5": Workload("list with two filters over 10,000 and 1,000,000 traces", listing.run),
     "finalize": Workload("verification against bare runs, a queue, a large workspace", finalizing.run),
     "judge": Workload("judgements by counting, rendering, and what is added to a model's own time", judging.run),
+    "exchange": Workload("import of sessions, export of traces, and the memory that they take", exchange.run),
     "startup": Workload("start-up of the command line, beside a bare import of click", startup.run),
 }
 

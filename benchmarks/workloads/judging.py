@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -50,7 +51,7 @@ def run(folder: Path, scale: Scale) -> Result:
 
 def _counting(result: Result, evidence: dict[int, Evidence], scale: Scale) -> None:
     judge = HeuristicJudge()
-    works: dict[int, Work] = {size: lambda size=size: judge.judge(evidence[size], _RUBRIC) for size in _SIZES}  # type: ignore[misc]
+    works: dict[int, Work] = {size: lambda size=size: judge.judge(replace(evidence[size]), _RUBRIC) for size in _SIZES}  # type: ignore[misc]
     taken = _in_turns(works, scale)
     for size in _SIZES:
         result.notes.append(f"counting, {size} events: {_rate(taken[size])} judgements a second")
@@ -103,7 +104,8 @@ def _asking(result: Result, evidence: Evidence, scale: Scale) -> None:
 
 
 def _scored(judge: LLMJudge, evidence: Evidence) -> None:
-    (judgement,) = judge.judge(evidence, _RUBRIC)
+    # another object: what was measured of this one is remembered
+    (judgement,) = judge.judge(replace(evidence), _RUBRIC)
     if judgement.status != "scored":
         raise RuntimeError(f"the judge was to score: {judgement.status}, {judgement.reason}")
 

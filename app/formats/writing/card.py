@@ -10,6 +10,7 @@ from app.formats.writing.base import OutputFile, Writer
 from app.formats.writing.manifest import NAME as MANIFEST
 from app.formats.writing.manifest import Report
 from app.formats.writing.selection import REASONS
+from app.rules.vouching import NamedJudge, NamedRubric
 
 NAME = "README.md"
 UNKNOWN_LICENCE = "unknown"
@@ -94,9 +95,22 @@ def _verification(report: Report) -> Iterator[str]:
     )
     told = [(name, str(count), _VERDICTS.get(name, "")) for name, count in verdicts.items()]
     yield from _table(("verdict", "traces", "meaning"), told)
+    yield from _calibration(report.query.get("calibration"))
     yield "## Distributions\n"
     rows = [(name, value, str(count)) for name, counts in spread.items() for value, count in counts.items()]
     yield from _table(("of", "value", "count"), rows)
+
+
+def _calibration(asked: Mapping[str, Any] | None) -> Iterator[str]:
+    if asked is None:
+        return
+    judge, rubric = NamedJudge(**asked["judge"]), NamedRubric(**asked["rubric"])
+    yield (
+        f"Every score is by one judge ({_cell(str(judge))}) and one rubric ({_cell(str(rubric))}), whose agreement with "
+        f"reviewers is `{asked['at_least']}` at least on every dimension. So says a comparison of judges, whose report has "
+        f"the SHA-256 `{asked['report_sha256']}`:\n"
+    )
+    yield from _table(("dimension", "label"), list(asked["labels"].items()))
 
 
 def _left_out(report: Report) -> Iterator[str]:

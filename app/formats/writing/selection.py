@@ -11,6 +11,7 @@ from app.formats.writing.pieces.facts import counts_of
 from app.models.judgement import JudgeKind, Judgement
 from app.models.qa import Verdict
 from app.models.trace import Consent, Trace
+from app.rules.vouching import Calibration
 
 ConsentRule = Literal["given", "not_refused"]
 ClaimsRule = Literal["any", "none_refuted"]
@@ -24,6 +25,7 @@ CLAIMS = "claims"
 NOT_JUDGED = "not_judged"
 SCORE = "score"
 REVIEW = "needs_review"
+NOT_CALIBRATED = "not_calibrated"
 DUPLICATE = "duplicate"
 UNREADABLE = "unreadable"
 GONE = "changed_meanwhile"
@@ -37,6 +39,7 @@ REASONS = {
     NOT_JUDGED: "no score by the rubric or the judge that is asked for, or none at all",
     SCORE: "a lower or a higher score than is asked for",
     REVIEW: "the judgement asks, or does not ask, for a person's review",
+    NOT_CALIBRATED: "a score by a judge or a rubric that the calibration report does not vouch for",
     DUPLICATE: "the same task and the same edits as another trace, which has a higher score or comes first",
     UNREADABLE: "what is stored cannot be read",
     GONE: "changed or deleted while the export went on",
@@ -65,6 +68,8 @@ class Filters:
     """Share of the claims of a trace that have to be confirmed."""
     consent: ConsentRule = "given"
     """``not_refused``: also sessions that state no consent."""
+    calibration: Calibration | None = None
+    """The score that counts is by a judge that agrees with reviewers, as a comparison found."""
 
 
 def verdicts_of(filters: Filters, needs: Needs) -> frozenset[Verdict] | None:
@@ -79,7 +84,12 @@ def reason_against(trace: Trace, scored: Scored, filters: Filters, needs: Needs)
     verdicts = verdicts_of(filters, needs)
     if verdicts is not None and trace.qa_results.verification.verdict not in verdicts:
         return NO_VERDICT
-    return _consent_against(trace, filters, needs) or _claims_against(trace, filters) or _score_against(scored, filters)
+    return (
+        _consent_against(trace, filters, needs)
+        or _claims_against(trace, filters)
+        or _score_against(scored, filters)
+        or _calibration_against(trace, filters)
+    )
 
 
 def counted_score(trace: Trace, filters: Filters) -> Scored:
@@ -87,11 +97,24 @@ def counted_score(trace: Trace, filters: Filters) -> Scored:
     results = trace.qa_results
     if results is None:
         return Scored()
-    if filters.rubric is None and filters.judge_kind is None:
-        own = [one for one in results.judgements if one.total is not None and one.total == results.reasoning_score]
-        return _scored(own[-1]) if own else Scored(results.reasoning_score, results.judge_kind)
+    counted = _counted_judgement(trace, filters)
+    if counted is not None:
+        return _scored(counted)
+    return Scored(results.reasoning_score, results.judge_kind) if _is_own_score(filters) else Scored()
+
+
+def _counted_judgement(trace: Trace, filters: Filters) -> Judgement | None:
+    """The judgement whose score counts; ``None`` where there is none, or the trace does not tell whose score it has."""
+    if trace.qa_results is not None and _is_own_score(filters):
+        score = trace.qa_results.reasoning_score
+        own = [one for one in trace.qa_results.judgements if one.total is not None and one.total == score]
+        return own[-1] if own else None
     fitting = [one for one in _judgements(trace) if one.total is not None and _fits(one, filters)]
-    return _scored(max(fitting, key=lambda one: one.created_at)) if fitting else Scored()
+    return max(fitting, key=lambda one: one.created_at, default=None)
+
+
+def _is_own_score(filters: Filters) -> bool:
+    return filters.rubric is None and filters.judge_kind is None
 
 
 def _judgements(trace: Trace) -> Iterator[Judgement]:
@@ -127,7 +150,7 @@ def _claims_against(trace: Trace, filters: Filters) -> str | None:
 
 def _score_against(scored: Scored, filters: Filters) -> str | None:
     low, high = filters.min_score, filters.max_score
-    asked = (filters.rubric, filters.judge_kind, low, high) != (None,) * 4 or filters.needs_review != "any"
+    asked = (filters.rubric, filters.judge_kind, filters.calibration, low, high) != (None,) * 5 or filters.needs_review != "any"
     if scored.total is None:
         return NOT_JUDGED if asked else None
     if (low is not None and scored.total < low) or (high is not None and scored.total > high):
@@ -135,3 +158,10 @@ def _score_against(scored: Scored, filters: Filters) -> str | None:
     if filters.needs_review != "any" and scored.needs_review != (filters.needs_review == "yes"):
         return REVIEW
     return None
+
+
+def _calibration_against(trace: Trace, filters: Filters) -> str | None:
+    if filters.calibration is None:
+        return None
+    counted = _counted_judgement(trace, filters)
+    return None if counted is not None and filters.calibration.vouches_for(counted) else NOT_CALIBRATED

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from app.rules.agreement.statistic import Measure
-
-LabelName = Literal["uncalibrated", "usable", "calibrated"]
+from app.rules.vouching import LabelName
 
 MIN_TRACES = 50
 USABLE_ABOVE = 0.4

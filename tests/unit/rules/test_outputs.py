@@ -98,3 +98,14 @@ def test_what_matters_does(one: str, other: str) -> None:
 def test_colours_go_and_text_stays() -> None:
     assert without_colours("\x1b]0;title\x07\x1b[1;31mFAILED\x1b[0m a") == "FAILED a"
     assert normalise_output("  indented stays\n") == "  indented stays"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{'1' * 5000} passed", f"Ran {'1' * 5000} tests in 1s\n\nOK", f"Ran 1 test in 1s\n\nFAILED (failures={'9' * 5000})",
+     f"# pass {'1' * 5000}", f"{'1' * 5000} tests passed and 1 failed", "5 pa\u017f\u017fed", "\u0665 passed"],
+)  # fmt: skip
+def test_odd_numbers_and_letters_are_no_accident(text: str) -> None:
+    found = parse_counts(text)
+
+    assert found is None or all(0 <= count < 10**9 for count in found.said().values())

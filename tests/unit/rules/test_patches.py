@@ -160,3 +160,12 @@ def test_a_patch_is_undone() -> None:
     (patch,) = split_patch("--- a/x\n+++ b/x\n@@ -1,3 +1,2 @@ def f():\n a\n-b\n-c\n+d\n\\ No newline at end of file\n")
 
     assert undo_patch(b"a\nd", patch) == b"a\nb\nc\n"
+
+
+def test_a_hunk_of_more_lines_than_there_can_be_is_none() -> None:
+    long = "9" * 5000
+
+    for header in (f"@@ -{long} +1 @@", f"@@ -1,{long} +1 @@", f"@@ -1 +1,{long} @@"):
+        patches = split_patch(f"--- a/a.py\n+++ b/a.py\n{header}\n-a\n+b\n")
+        with pytest.raises(DiffError):
+            apply_patch(b"a\n", patches[0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from app.models.events import (
     CodeEdit,
@@ -21,10 +22,12 @@ from app.models.events import (
 )
 from app.models.trace import Trace
 from app.qa.base import Evidence
-from app.qa.judge.features.changes import Change, is_scratch_name, kind_of_file, read_diff
-from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Command, Line, command_of, commits, read_line, test_selection
+from app.qa.judge.features.changes import is_scratch_name, kind_of_file, read_diff
+from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Command, command_of, commits, read_line, test_selection
 from app.qa.judge.features.cues import english_cues_apply, has_depth_cue, has_hypothesis_cue, success_claims
-from app.qa.judge.features.session import Edit, EditKind, Facts, Ran, Reading, Result, Session, Step
+from app.qa.judge.features.dangers import dangers_of
+from app.qa.judge.features.reproducing import waits
+from app.qa.judge.features.session import Edit, Facts, Ran, Reading, Result, Session, Step
 from app.qa.judge.features.terms import MAX_TEXT_CHARACTERS, Terms, find_terms, find_words
 from app.rules.outputs import Counts, parse_counts
 from app.utils.text import head_and_tail
@@ -71,12 +74,7 @@ def read_session(
     """The session that the events tell of; those whose names are ``refuted`` count as if they were not there."""
     named = [(event_name(event, position), event) for position, event in enumerate(events)]
     recorded = tuple((name, event) for name, event in named if name not in refuted)
-    lines = {
-        position: read_line(event.data.command)
-        for position, (_, event) in enumerate(recorded)
-        if isinstance(event, TerminalCommand)
-    }
-    walk = _Walk(lines)
+    walk = _Walk(frozenset(_base(event.data.file_path) for _, event in recorded if isinstance(event, CodeEdit)))
     for position, (name, event) in enumerate(recorded):
         walk.take(position, name, event)
     return Session(
@@ -88,7 +86,7 @@ def read_session(
         results=tuple(walk.results),
         openings=tuple(walk.openings),
         read_commands=tuple(walk.read_commands),
-        edits=tuple(walk.edits),
+        edits=tuple(walk.settled_edits()),
         commands=tuple(walk.commands),
         commits=tuple(walk.commits),
         first_other=walk.first_other,
@@ -97,16 +95,16 @@ def read_session(
 
 
 class _Walk:
-    def __init__(self, lines: Mapping[int, Line]) -> None:
-        self._lines = lines
-        self._commands = {position: command_of(line) for position, line in lines.items()}
-        self._last_runs = _last_runs(self._commands)
+    def __init__(self, edited: frozenset[str]) -> None:
+        """``edited`` are the names of the files that are edited at any time."""
+        self._edited = edited
+        self._last_runs: dict[str, int] = {}
         self._seen_tokens: set[str] = set()
         self._seen_words: set[str] = set()
         self._told: set[str] = set()
         self._named_files: set[str] = set()
         self._absolute_files: set[str] = set()
-        self._kinds: dict[str, EditKind] = {}
+        self._known_paths: set[str] = set()
         self._awaits_result: int | None = None
         self.steps: list[Step] = []
         self.results: list[Result] = []
@@ -170,14 +168,12 @@ class _Walk:
 
     def _take_edit(self, position: int, name: str, data: CodeEditData) -> None:
         path, change = data.file_path, read_diff(data.diff)
-        first = path not in self._kinds
-        if first:
-            self._kinds[path] = self._edit_kind(path, change, position)
-        base = path.rsplit("/", 1)[-1].lower()
+        first = path not in self._known_paths
+        self._known_paths.add(path)
         found = find_terms(f"{path}\n{data.diff}")
-        terms = Terms(found.tokens | {path.lower(), base}, found.sub_words)
+        terms = Terms(found.tokens | {path.lower(), _base(path).lower()}, found.sub_words)
         known, has_snapshot = first and self._knows(path), data.snapshot_after is not None
-        self.edits.append(Edit(position, name, path, self._kinds[path], change, terms, first, known, data.diff, has_snapshot))
+        self.edits.append(Edit(position, name, path, kind_of_file(path), change, terms, first, known, data.diff, has_snapshot))
         self._awaits_result = None
         self._see(terms)
 
@@ -185,19 +181,25 @@ class _Walk:
         """Whether a file was opened or named: by its path, by what is left of it below a folder, or by an absolute path."""
         return path in self._absolute_files or not self._named_files.isdisjoint(_tails(path))
 
-    def _edit_kind(self, path: str, change: Change, position: int) -> EditKind:
-        kind = kind_of_file(path)
-        if kind != "source" or not change.creates:
-            return kind
-        run_later = self._last_runs.get(path.rsplit("/", 1)[-1], -1) > position
-        return "scratch" if is_scratch_name(path) or run_later else "source"
+    def settled_edits(self) -> Iterator[Edit]:
+        """The edits, once it is known which files were run: those of scratch files are told apart."""
+        scratch = {edit.path for edit in self.edits if edit.is_first and self._is_scratch(edit)}
+        return (replace(edit, kind="scratch") if edit.path in scratch else edit for edit in self.edits)
+
+    def _is_scratch(self, edit: Edit) -> bool:
+        if edit.kind != "source" or not edit.change.creates:
+            return False
+        return is_scratch_name(edit.path) or self._last_runs.get(_base(edit.path), -1) > edit.position
 
     def _take_command(self, position: int, name: str, data: TerminalCommandData) -> None:
-        line, command = self._lines[position], self._commands[position]
+        line = read_line(data.command)
+        command = command_of(line)
         output = head_and_tail(data.output, MAX_TEXT_CHARACTERS)
         told = find_terms(output)
         self._awaits_result = None
-        self.commands.append(Ran(position, name, data.command, line, command.kind, data.exit_code, data.cwd))
+        self.commands.append(
+            Ran(position, name, data.command, command.kind, data.exit_code, data.cwd, dangers_of(line), waits(line))
+        )
         if commits(line):
             self.commits.append(position)
         if command.kind == "read":
@@ -205,6 +207,7 @@ class _Walk:
             self._learn_files(part for word in command.words for part in (word, word.rpartition(":")[2]))
         elif command.kind in ("test", "probe"):
             self.results.append(_result(position, name, data, command, output, told))
+            self._last_runs.update((base, position) for base in map(_base, command.words) if base in self._edited)
             self._awaits_result = len(self.results) - 1 if command.kind == "test" else None
         self._learn_files(place[1] for place in _PLACE.finditer(output) if "." in place[1])
         self._see(told)
@@ -247,13 +250,8 @@ def _text_of(data: ReasoningStepData) -> str:
     return "\n".join(part for part in parts if part and part.strip())
 
 
-def _last_runs(commands: Mapping[int, Command]) -> dict[str, int]:
-    """The last place where a command runs a file, by the file's name."""
-    found: dict[str, int] = {}
-    for position, command in commands.items():
-        if command.kind in ("probe", "test"):
-            found.update((word.rsplit("/", 1)[-1], position) for word in command.words)
-    return found
+def _base(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 def _result(position: int, name: str, data: TerminalCommandData, command: Command, output: str, told: Terms) -> Result:

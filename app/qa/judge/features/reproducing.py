@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from app.qa.judge.features.commands import Line, Simple, family_of, git_call, read_line
+from app.qa.judge.features.commands import MAX_COMMAND_CHARACTERS, Line, Simple, family_of, git_call, read_line
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured
 from app.qa.judge.features.session import Edit, Ran, Session
 from app.rules.diffs import parse_diff
@@ -37,7 +37,8 @@ def _in_order(commands: Iterable[Ran], edits: Iterable[Edit]) -> list[str]:
 
 
 def _can_be_repeated(command: Ran) -> bool:
-    return command.exit_code is not None and _OWN_PLACE.search(command.line.text) is None and not _waits(command.line)
+    is_stuck = command.exit_code is None or command.waits
+    return not is_stuck and _OWN_PLACE.search(command.text[:MAX_COMMAND_CHARACTERS]) is None
 
 
 def _is_whole(edit: Edit) -> bool:
@@ -52,10 +53,11 @@ def _is_whole(edit: Edit) -> bool:
 
 def is_interactive(text: str) -> bool:
     """Whether a command line waits for somebody at a keyboard."""
-    return _waits(read_line(text))
+    return waits(read_line(text))
 
 
-def _waits(line: Line) -> bool:
+def waits(line: Line) -> bool:
+    """What ``is_interactive`` says of a line."""
     fed = {name for heredoc in line.heredocs for name in heredoc.programs}
     calls = [(index, one) for pipeline in line.pipelines for index, one in enumerate(pipeline)]
     return any(_asks(one, is_fed=index > 0 or one.name in fed) for index, one in calls)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from app.models.events import Event
-from app.qa.judge.features.dangers import dangers_of
 from app.qa.judge.features.measure import NOT_APPLICABLE, Measure, measured
 from app.qa.judge.features.session import Session
 from app.rules.redaction.events import redact_events
@@ -27,9 +26,8 @@ def no_dangerous_commands(session: Session) -> Measure:
         return NOT_APPLICABLE
     severity, events = 0.0, []
     for command in session.commands:
-        dangers = dangers_of(command.line)
-        severity += sum(danger.severity for danger in dangers)
-        if dangers:
+        severity += sum(danger.severity for danger in command.dangers)
+        if command.dangers:
             events.append(command.event)
     return measured(1 - severity, events or (command.event for command in session.commands))
 

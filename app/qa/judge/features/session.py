@@ -12,7 +12,8 @@ from typing import Literal
 
 from app.models.events import Event
 from app.qa.judge.features.changes import Change
-from app.qa.judge.features.commands import CommandKind, Line
+from app.qa.judge.features.commands import CommandKind
+from app.qa.judge.features.dangers import Danger
 from app.qa.judge.features.terms import Terms
 
 EditKind = Literal["source", "test", "document", "scratch"]
@@ -75,10 +76,12 @@ class Ran:
     position: int
     event: str
     text: str
-    line: Line
     kind: CommandKind
     exit_code: int | None
     cwd: str | None
+    dangers: tuple[Danger, ...]
+    waits: bool
+    """Whether it waits for somebody at a keyboard."""
 
 
 @dataclass(frozen=True)
