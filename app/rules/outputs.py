@@ -22,7 +22,8 @@ _TEMPORARY = re.compile(
 _NUMBER_OF_PROCESS = re.compile(r"\b(pid|PID|process|thread)([ =:]+)\d+\b")
 
 _PYTEST_LINE = re.compile(
-    r"^[= \t]*(?P<counts>(?:\d{1,9} (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun)(?:, |[ \t]|$))+)"
+    r"^[= \t]*(?P<counts>"
+    r"(?:\d{1,9} (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun)(?:, |[ \t]|$))+)"
     r"(?:in [\d.:,]+ ?s(?:econds?)?[^\n]*?)?[= \t]*$",
     re.MULTILINE,
 )
