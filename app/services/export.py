@@ -6,8 +6,8 @@ Traces are looked at twice: once to choose, when little more than a line is reme
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from app.errors import CorruptError, InvalidError, NotFoundError, UnavailableError
@@ -62,7 +62,7 @@ class ExportRequest:
     options: Options = field(default_factory=Options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """What is remembered of a trace that passes the filters."""
 
@@ -159,13 +159,14 @@ class ExportService:
     def _candidates(
         self, ids: Sequence[str], request: ExportRequest, writer: Writer, tally: Tally, on_progress: OnProgress
     ) -> list[_Candidate]:
-        found = []
+        found: list[_Candidate] = []
+        known: dict[Hashable, Hashable] = {}
         for number, trace_id in enumerate(ids, 1):
             candidate = self._look_at(trace_id, request, writer)
             if isinstance(candidate, str):
                 tally.left_out[candidate] += 1
             else:
-                found.append(candidate)
+                found.append(_sharing(candidate, known))
             on_progress("choosing", number, len(ids))
         return found
 
@@ -297,6 +298,13 @@ def _candidate(trace: Trace, scored: Scored, address: str, content: str | None) 
         features=features,
         claims=claims,
     )
+
+
+def _sharing(candidate: _Candidate, known: dict[Hashable, Hashable]) -> _Candidate:
+    """The same, with values in common with those before it: what most traces have alike is remembered once."""
+    alike = ("scored", "bug_id", "base_commit", "identities", "address", "features", "claims")
+    values: dict[str, Any] = {name: known.setdefault(value := getattr(candidate, name), value) for name in alike}
+    return replace(candidate, **values)
 
 
 def _without_duplicates(candidates: Sequence[_Candidate], tally: Tally) -> list[_Candidate]:

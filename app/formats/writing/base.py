@@ -81,7 +81,7 @@ class Code:
     """Between the tests before the session and those that decided, by path."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scored:
     """The judgement whose score counts in this export."""
 
@@ -109,7 +109,7 @@ class Session:
     """Whether the operator's rules of redaction find something in a text."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What is remembered of a chosen trace while the others are looked at."""
 
@@ -124,7 +124,7 @@ class Chosen:
     split: str = "train"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """What becomes one row or one folder: a trace, or several at the same bug, the one that decides first."""
 
