@@ -51,13 +51,13 @@ def ensure_watcher(recording: Recording) -> bool:
             start_new_session=True,
         )
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while not recording.is_watched and process.poll() is None and time.monotonic() < deadline:
+    while watcher_pid(recording) is None and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     return True
 
 
 def watcher_pid(recording: Recording) -> int | None:
-    """The process of the watcher that is at work."""
+    """The process of the watcher that is at work; ``None`` until it has looked for the first time."""
     text = recording.folder.lock("watcher").read_text() if recording.is_watched else ""
     return int(text) if text.isdigit() else None
 
@@ -72,8 +72,9 @@ def watch(root: Path) -> None:
     recording = open_recording(StateFolder(root / FOLDER_NAME))
     with locked(recording.folder.lock("watcher"), wait=False) as descriptor:
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
         _unblock(recording)
+        _catch_up(recording)
+        os.write(descriptor, str(os.getpid()).encode())
         ended = threading.Event()
         sending = threading.Thread(target=_send_until, args=(recording, ended), name="sender", daemon=True)
         sending.start()
@@ -83,9 +84,13 @@ def watch(root: Path) -> None:
             ended.set()
 
 
-def _look_until(recording: Recording, ended: threading.Event) -> None:
+def _catch_up(recording: Recording) -> None:
+    """What happened while nobody watched is found late; what happens from now on is not."""
     _quietly(recording.runs.recover, recording)
     _quietly(lambda: recording.capture.look("late"), recording)
+
+
+def _look_until(recording: Recording, ended: threading.Event) -> None:
     # what changes before the system has begun to tell of changes is found by the look after its first word
     looked_at, moved = -RESCAN_S, _moved(recording)
     for changed in _signals(recording.folder.root, ended):
