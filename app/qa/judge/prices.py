@@ -68,6 +68,8 @@ def load_prices(path: Path) -> Prices:
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"JUDGE_PRICES: {path}: {told}") from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"JUDGE_PRICES: {path} cannot be read: too deep, or a number too long") from error
     currencies = sorted({price.currency for price in raw.models.values()})
     if len(currencies) > 1:
         raise SettingsError(f"JUDGE_PRICES: {path} mixes currencies: {', '.join(currencies)}")

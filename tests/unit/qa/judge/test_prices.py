@@ -31,6 +31,8 @@ def test_prices_are_read_by_the_models_exact_name(tmp_path: Path) -> None:
     [
         ("models = 1", "models"),
         ("[models", "not TOML"),
+        (f"x = {'[' * 20000}", "cannot be read"),
+        (f"x = {'9' * 5000}", "cannot be read"),
         (GOOD.replace("0.15", "-1"), "input_per_million"),
         (GOOD.replace("0.15", "nan"), "input_per_million"),
         (GOOD.replace('"USD"', '"dollars"'), "currency"),
