@@ -1,16 +1,14 @@
-"""How models are asked: retries, deadlines, servers that misbehave, and what is logged."""
+"""How models are asked: retries, deadlines, and servers that misbehave."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,12 +16,11 @@ import pytest
 from app.models.judgement import Judgement
 from app.qa.judge.abilities import Abilities, AbilityMemory
 from app.qa.judge.cache import FileSampleCache
-from app.qa.judge.config import LLMConfig
 from app.qa.judge.endpoint import MAX_REPLY_BYTES, ChatEndpoint, ChatRequest, Failed
 from app.qa.judge.llm import JudgeTools, LLMJudge
 from app.utils.clock import utc_now
 from tests.fakes_openai import Request, Scripted, as_json, completion, error, openai_server
-from tests.llm_judging import KEY, TRACE_HASH, Pauses, a_config, a_judge, a_question, an_answer, judged, said, sample_of
+from tests.llm_judging import KEY, TRACE_HASH, Pauses, a_config, a_judge, a_question, judged, said, sample_of
 from tests.unit.qa.judge.sessions import RUBRIC, Draft, good_session, ran
 
 JSON = {"Content-Type": "application/json"}
@@ -443,78 +440,3 @@ def test_many_judges_learn_together_what_a_server_cannot_do() -> None:
     assert outcomes(last) == ["answered"] * 3
     known = memory.of(server.base_url, "gpt-4o-mini")
     assert (known.answer_format, known.limit, known.seed, known.temperature) == ("text", "max_tokens", False, False)
-
-
-class _Collecting(logging.Handler):
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__(0)
-        self._records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.append(record)
-
-
-@contextmanager
-def every_record() -> Iterator[list[logging.LogRecord]]:
-    """All that anybody logs at any level, whatever the loggers were set to before."""
-    records: list[logging.LogRecord] = []
-    handler = _Collecting(records)
-    loggers = [logging.getLogger(name) for name in ("", "app", "openai", "httpx2", "httpcore2")]
-    before = [(logger, logger.level, logger.propagate) for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(1)
-        # a server that ran before in this process keeps the application's records to itself
-        logger.propagate = True
-    logging.getLogger().addHandler(handler)
-    try:
-        yield records
-    finally:
-        logging.getLogger().removeHandler(handler)
-        for logger, level, propagate in before:
-            logger.setLevel(level)
-            logger.propagate = propagate
-
-
-@pytest.mark.parametrize(
-    "answers",
-    [
-        (error(401, message=f"Incorrect API key provided: {KEY}", x_request_id=KEY, Set_Cookie=f"k={KEY}"),),
-        (error(500, message=KEY, x_request_id=f"id {KEY}"),),
-        (completion(f"the key is {KEY}"), said(depth={"rationale": f"It is {KEY}.", "evidence": [KEY, "e1"], "quote": KEY})),
-        (completion(json.dumps(an_answer(depth={"rationale": KEY})).replace("sk-", "\\u0073k-")),),
-        (completion(None, refusal=KEY),),
-        (error(400, message=f"response_format {KEY}"), completion(f'{{"{KEY}": 1}}')),
-    ],
-)
-def test_key_and_session_are_in_no_log_and_the_key_in_no_judgement(answers: tuple[Scripted, ...]) -> None:
-    with every_record() as records, openai_server(*answers) as server:
-        judgement = judged(a_judge(server.base_url))
-
-    logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in records)
-    assert KEY not in judgement.model_dump_json()
-    assert KEY not in logged
-    for content in ("find_median", "AssertionError", "Well done."):
-        assert content not in logged
-
-
-def test_the_key_is_not_in_the_configurations_text() -> None:
-    assert KEY not in repr(LLMConfig(api_key=KEY))
-
-
-def test_host_model_and_request_id_are_logged() -> None:
-    reply = said()
-    with every_record() as records, openai_server(Scripted(200, reply.body, {**JSON, "X-Request-Id": "req-7"})) as server:
-        judged(a_judge(server.base_url))
-
-    (told,) = [vars(record) for record in records if record.getMessage() == "a model was asked"]
-    assert told["endpoint"] == a_config(server.base_url).endpoint_host
-    assert (told["model"], told["request_id"], told["outcome"]) == ("gpt-4o-mini", "req-7", "answered")
-
-
-def test_credentials_in_the_address_are_not_told() -> None:
-    with every_record() as records, openai_server(said()) as server:
-        judgement = judged(a_judge(server.base_url.replace("//", "//me:pass-word@")))
-
-    assert judgement.status == "scored"
-    assert "pass-word" not in judgement.model_dump_json()
-    assert not any("pass-word" in f"{record.getMessage()} {vars(record)}" for record in records)
