@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -79,17 +80,16 @@ def test_the_rest_of_a_body_that_was_answered_early_is_no_head(server: Server) -
     )
     with socket.create_connection((server.host, server.port), timeout=20) as connection:
         connection.sendall(head.encode())
-        early = connection.recv(65536)
+        said = connection.recv(65536)
         for _ in range(10):
             connection.sendall(bytes(100_000))
             time.sleep(0.01)
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        late = b""
         while block := connection.recv(65536):
-            late += block
+            said += block
 
-    assert early.startswith(b"HTTP/1.1 404")
-    assert late.startswith(b"HTTP/1.1 200")
+    # an answer may come in pieces
+    assert re.findall(rb"HTTP/1\.1 (\d+)", said) == [b"404", b"200"]
 
 
 def test_memory_does_not_grow_with_an_artifact(server: Server) -> None:
