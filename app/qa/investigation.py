@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.models.qa import DisguiseCheck, FlakyTest, Reruns, TestRun, TreeName
 from app.qa.base import SandboxSession, Tree
+from app.qa.chosen_tests import choose_tests
 from app.qa.disguise import Costume, Disguise, DisguiseError
 from app.qa.frameworks.base import Framework, Selection
 from app.qa.suites import TestTree, run_suite
 from app.qa.workspaces import TestedTrees
 from app.rules.nodeids import file_of, function_of, is_named
-from app.rules.reruns import FAILED, PASSED, STEADY, Flakiness, flaky_commands, flaky_tests, number_of_reruns
+from app.rules.reruns import FAILED, STEADY, Flakiness, flaky_commands, flaky_tests, number_of_reruns
 from app.rules.verdicts import Comparison, Finding, compare_runs, decide, obstacle_of, with_disguise, with_guard
 
 DEFAULT_RERUNS = 7
 """A test that fails half of the time ends alike in all of eight runs once in 128 times."""
 _START_S = 0.1
 """A run takes no less than this, about."""
-_MOST_DECIDING = 400
-_SAMPLE = 24
-_SAMPLE_SHARE = 0.05
-_SAMPLE_S = 0.5
-_MOST_TRIED = 200
 
 _Runs = tuple[list[TestRun], list[TestRun]]
 """After the fix, and before it."""
@@ -221,7 +215,9 @@ class Investigation:
     # --- in other words ---
 
     def _run_disguised(self, found: Found) -> None:
-        deciding, sample = _chosen(found, self._known)
+        deciding, sample = choose_tests(
+            found.before, found.after, found.compared().fail_to_pass, found.flakiness.names, self._known
+        )
         if not deciding and not sample:
             return
         self._progress("the tests in other words")
@@ -237,9 +233,12 @@ class Investigation:
             check, odd = disguise.wear(costumes, session, found.after, left_out)
             if odd and found.before is not None and self._before_tree is not None:
                 check = self._against_control(check, odd, found.before, sample)
+                check = self._without_unsteady(check, found, sample)
         found.disguise = check
         if check.problem is not None and check.problem.startswith("unbelievable"):
             found.finding = Finding("tampered", f"the run after the fix cannot be believed: {check.problem}", None)
+        elif found.finding.verdict == "flaky":
+            found.finding = with_disguise(found.finding, check, (), ()) if check.passed_wrongly else found.finding
         elif found.finding.verdict == "fixed":
             found.finding = with_disguise(found.finding, check, deciding, self._known)
         else:
@@ -253,14 +252,27 @@ class Investigation:
         assert self._before_tree is not None  # noqa: S101 -- asked for where there is one
         disguise = Disguise(self._framework, self._before_tree, whole_files=self._whole_files)
         control, _ = disguise.wear(odd, self._sessions[-1], before, {})
-        excused = set(sample) & {*control.unlike, *control.passed_wrongly}
-        return check.model_copy(
-            update={
-                "unlike": tuple(name for name in check.unlike if name not in excused),
-                "passed_wrongly": tuple(name for name in check.passed_wrongly if name not in excused),
-                "not_disguised": {**check.not_disguised, **dict.fromkeys(sorted(excused), "it does not bear other words")},
-            }
-        )
+        return _excuse(check, set(sample) & {*control.unlike, *control.passed_wrongly}, "it does not bear other words")
+
+    def _without_unsteady(self, check: DisguiseCheck, found: Found, sample: Sequence[str]) -> DisguiseCheck:
+        """Tests that passed on both trees were run once on each: what is odd about one of them may be that it does not always
+        pass. It is run as it is until that shows. Where it shows after the fix alone, the verdict is that."""
+        odd = set(sample) & {*check.unlike, *check.passed_wrongly}
+        if not odd or not self._effort.reruns or found.before is None:
+            return check
+        files = set(map(file_of, odd))
+        names = [name for name in self._all_tests(found) if file_of(name) in files]
+        for session in {id(session): session for session in self._sessions}.values():
+            # what has seen the tests in other words does not see them as they are
+            session.renew()
+        after, before = self._and_more(self._times(1, names), names)
+        flaky_before = _flaky_in("before", found.before, before)
+        flaky_after = _flaky_in("after", found.after, after)
+        found.flakiness = Flakiness({**found.flakiness.before, **flaky_before}, {**found.flakiness.after, **flaky_after})
+        finding = decide(found.before, found.after, self._known, found.flakiness)
+        if finding.verdict == "flaky":
+            found.finding = finding
+        return _excuse(check, odd & set(map(function_of, (*flaky_before, *flaky_after))), "it does not always end alike")
 
     def _run_spoilt(self, found: Found) -> None:
         """A command that is believed as a whole has to fail where every test written in Python does."""
@@ -295,31 +307,17 @@ class Investigation:
             return after(first), waiting.result()
 
 
-def _chosen(found: Found, known_failing: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Test functions to be put in other words: those that turned, and some of those that passed all along."""
-    chance = secrets.SystemRandom()
-    steady = [name for name in found.after.tests if name not in found.flakiness.names]
-    turned = _functions(name for name in found.compared().fail_to_pass if name not in found.flakiness.names)
-    known = [name for name in turned if any(is_named(known, name) or function_of(known) == name for known in known_failing)]
-    rest = [name for name in turned if name not in known]
-    chance.shuffle(rest)
-    others = [name for name in _functions(name for name in steady if found.after.tests[name] in PASSED) if name not in turned]
-    chance.shuffle(others)
-    return [*known, *rest][: max(_MOST_DECIDING, len(known))], _affordable_sample(found.after, others)
-
-
-def _affordable_sample(run: TestRun, functions: Sequence[str]) -> list[str]:
-    """As many as take a small part of the time that all tests took. How long each one takes is not known: a test with many
-    cases counts for as many."""
-    cases = Counter(map(function_of, run.tests))
-    share = max(_SAMPLE_SHARE, _SAMPLE_S / run.duration_s) if run.duration_s else 1.0
-    left = share * len(run.tests)
-    sample: list[str] = []
-    for function in functions[:_MOST_TRIED]:
-        if cases[function] <= left and len(sample) < _SAMPLE:
-            left -= cases[function]
-            sample.append(function)
-    return sample
+def _excuse(check: DisguiseCheck, names: Set[str], why: str) -> DisguiseCheck:
+    """The check without what was odd about these tests."""
+    if not names:
+        return check
+    return check.model_copy(
+        update={
+            "unlike": tuple(name for name in check.unlike if name not in names),
+            "passed_wrongly": tuple(name for name in check.passed_wrongly if name not in names),
+            "not_disguised": {**check.not_disguised, **dict.fromkeys(sorted(names), why)},
+        }
+    )
 
 
 def _agree(first: TestRun, others: Sequence[TestRun], names: Sequence[str]) -> bool:
@@ -337,7 +335,3 @@ def _flaky_in(which: TreeName, first: TestRun, others: Sequence[TestRun]) -> dic
 
 def _flaky_as_a_whole(which: TreeName, first: TestRun, others: Sequence[TestRun]) -> dict[str, FlakyTest]:
     return flaky_commands(which, (first, *(run for run in others if run.outcome == "completed")), "the command")
-
-
-def _functions(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(function_of(name) for name in names))
