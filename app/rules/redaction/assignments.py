@@ -15,13 +15,13 @@ NAMES_OF_SECRETS = (
 )
 _REST_OF_NAME = r"""[0-9]{0,2}(?:\\{0,3}["'`]\]?)?"""
 _ANNOTATION = (
-    r"(?:[ \t]{0,2}:[ \t]{0,2}(?:&?(?:str|String|string|SecretStr)|Optional\[str\])(?:[ \t]?\|[ \t]?None)?(?=[ \t]{0,2}=))?"
+    r"(?i:[ \t]{0,2}:[ \t]{0,2}(?:&?(?:str|String|string|SecretStr)|Optional\[str\])(?:[ \t]?\|[ \t]?None)?(?=[ \t]{0,2}=))?"
 )
 _OPERATOR = r"[ \t]{0,16}(?P<operator>=>|:=|=(?!=)|:(?!:)|>)[ \t]{0,16}"
 _OPTION = r"(?P<option>[ \t]{1,4})"
 AFTER_NAME = "0123456789\\\"'` \t=:>"
 """What may follow a name to which something is assigned."""
-_QUOTED = rf"""[bru]?(?P<quote>\\{{0,3}}["'`])(?P<quoted>[^"'`{UNPRINTED}\\]{{4,256}})(?P=quote)"""
+_QUOTED = rf"""(?i:[bru])?(?P<quote>\\{{0,3}}["'`])(?P<quoted>[^"'`{UNPRINTED}\\]{{4,256}})(?P=quote)"""
 _BARE = rf"""(?P<bare>[^{UNPRINTED}"'`,;&<>(){{}}\[\]|\\]{{6,256}})(?P<following>[^\n]?)"""
 _OPTION_NAME = re.compile(r"(?:^|[\s\"'])--[A-Za-z-]{0,30}$")
 _END_OF_VALUE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|$)|\\[nr]|[\"'`]")
@@ -29,9 +29,8 @@ _END_OF_VALUE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|$)|\\[nr]|[\"'`]")
 
 def assigned(kind: str, name: str, *, password: bool) -> Finder:
     """A finder for a literal value behind ``name``."""
-    compiled = re.compile(
-        rf"{name}{_REST_OF_NAME}(?:{_ANNOTATION}{_OPERATOR}|{_OPTION})(?:{_QUOTED}|{_BARE})", re.IGNORECASE | re.ASCII
-    )
+    # comparing without regard to case is slow, so values are outside of it
+    compiled = re.compile(rf"(?i:{name}){_REST_OF_NAME}(?:{_ANNOTATION}{_OPERATOR}|{_OPTION})(?:{_QUOTED}|{_BARE})", re.ASCII)
     is_quoted: Callable[[re.Match[str]], bool] = _is_password if password else _is_secret
 
     def find(text: str, place: int) -> Found | None:

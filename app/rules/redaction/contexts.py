@@ -14,8 +14,8 @@ _PLACEHOLDER_PASSWORD = re.compile(
 )
 _COOKIE_ATTRIBUTES = ("path", "expires", "domain", "max-age", "samesite", "version", "priority")
 _PAIR = (
-    r"(?P<name>[!#$%&'*+.^_`|~A-Za-z0-9-]{1,64})=\"?"
-    rf"(?P<secret>[^{UNPRINTED};\"',\\\[\]]{{1,4096}})"
+    r"(?P<name>[!#$%&'*+.^_`|~A-Za-z0-9-]{1,64}+)=\"?"
+    rf"(?P<secret>[^{UNPRINTED};\"',\\\[\]]{{1,4096}}+)"
     r"\"?(?:;[ \t]?|(?=[\s\"'\\]|$))"
 )
 
@@ -57,8 +57,8 @@ CONTEXT_RULES: tuple[Rule, ...] = (
         ("://",),
         by_pattern(
             "url_password",
-            rf"://(?:(?P<user>[^{UNPRINTED}:/?#@\[\]\"'`<>\\]{{0,128}}):)?"
-            rf"(?P<secret>[^{UNPRINTED}/?#@\[\]\"'`<>\\]{{1,256}})@(?=[A-Za-z0-9_$\[{{(<%-])",
+            rf"://(?:(?P<user>[^{UNPRINTED}:/?#@\[\]\"'`<>\\]{{0,128}}+):)?"
+            rf"(?P<secret>[^{UNPRINTED}/?#@\[\]\"'`<>\\]{{1,256}}+)@(?=[A-Za-z0-9_$\[{{(<%-])",
             accept=_is_url_password,
         ),
     ),
@@ -97,7 +97,7 @@ CONTEXT_RULES: tuple[Rule, ...] = (
         ("cookie",),
         by_pairs(
             "cookie",
-            r"""cookie\\{0,3}["'`]?[ \t]{0,4}(?::|=>)[ \t]{0,4}\\{0,3}["'`]?(?=[A-Za-z0-9_.-]{1,64}=)""",
+            r"""cookie\\{0,3}["'`]?[ \t]{0,4}(?::|=>)[ \t]{0,4}\\{0,3}["'`]?(?=[A-Za-z0-9_.-]{1,64}+=)""",
             _PAIR,
             attributes=_COOKIE_ATTRIBUTES,
             shortest=6,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from app.rules.redaction.rule import Found, Span
@@ -11,8 +12,10 @@ AFTER_AT = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 BEFORE_AT = AFTER_AT + "._%+-"
 _LONGEST_LOCAL = 64
 _LONGEST_CONTEXT = 256
+_MADE_UP = r"example|test|invalid|localhost|domain|yourdomain|mydomain|mycompany|yourcompany|company"
 _DOMAIN = re.compile(
-    r"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,5})([A-Za-z]{2,12})(?![A-Za-z0-9_(\[@-]|\.[A-Za-z0-9_\[])",
+    rf"@(?!(?:[A-Za-z0-9-]{{1,63}}\.){{0,4}}?(?i:{_MADE_UP})\.[A-Za-z0-9])"
+    r"((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,5})([A-Za-z]{2,12})(?![A-Za-z0-9_(\[@-]|\.[A-Za-z0-9_\[])",
     re.ASCII,
 )
 _GENERIC = (
@@ -30,21 +33,20 @@ _TOP = re.compile(rf"{_GENERIC}|{_COUNTRIES}")
 _NOBODY = frozenset(
     {"git", "hg", "svn", "noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "root", "mailer-daemon"}
 )
-_MADE_UP = re.compile(r"(?:.*\.)?(?:example|test|invalid|localhost|domain|yourdomain|mydomain|mycompany|yourcompany|company)\.")
 _VERSION = re.compile(r"[v^~]?[0-9]+(?:\.|$)|[0-9]x\.")
-_AUTHORITY = re.compile(r"://[^\s/?#\"'<>]*$")
+_AUTHORITY = re.compile(r"[^\s/?#\"'<>]*\Z")
 _REMOTE = re.compile(r":(?:[A-Za-z0-9._~/-]|\[REDACTED:[a-z_]+\])*(?:/|\.git)")
 
 
 def find_email(text: str, place: int) -> Found | None:
     """The address whose ``@`` stands at ``place``."""
     domain = _DOMAIN.match(text, place)
-    if domain is None or not _is_a_host(domain):
+    if domain is None or not _is_a_host(domain[1], domain[2]):
         return None
     start = _local_start(text, place)
     if start == place or text[start:place].lower() in _NOBODY:
         return None
-    if _AUTHORITY.search(text[max(0, start - _LONGEST_CONTEXT) : start]) or _REMOTE.match(text, domain.end()):
+    if _in_authority(text, start) or _REMOTE.match(text, domain.end()):
         return None
     return Found((Span(start, domain.end(), KIND),), domain.end())
 
@@ -59,11 +61,17 @@ def _local_start(text: str, place: int) -> int:
     return place - len(text[start:place].lstrip("._%+-"))
 
 
-def _is_a_host(domain: re.Match[str]) -> bool:
+def _in_authority(text: str, start: int) -> bool:
+    """Before a host of a URL, where it is a name to log in with."""
+    scheme = text.rfind("://", max(0, start - _LONGEST_CONTEXT), start)
+    return scheme >= 0 and _AUTHORITY.match(text[scheme + 3 : start]) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_a_host(labels: str, top: str) -> bool:
     """People may have addresses there."""
-    host, top = domain[1].lower(), domain[2]
-    if _MADE_UP.match(host) or _TOP.fullmatch(top.lower()) is None:
+    if _TOP.fullmatch(top.lower()) is None:
         return False
-    if not (top.islower() or (top.isupper() and domain[1].upper() == domain[1])):
+    if not (top.islower() or (top.isupper() and labels.upper() == labels)):
         return False
-    return "noreply" not in host and not _VERSION.match(host)
+    return "noreply" not in labels.lower() and not _VERSION.match(labels.lower())

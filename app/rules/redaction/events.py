@@ -7,12 +7,13 @@ What needs no change is returned as the same object.
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from app.models.events import CodeEdit, CodeEditData, Event, EventData
 from app.models.trace import Environment, NewTrace, Repo, Session, Task, Trace, TraceStart
@@ -154,17 +155,31 @@ def _written(key: str, value: str) -> tuple[str, str]:
     return f'{key}="{value}"', f"{key}: {value}"
 
 
-def _gather_fields(model: Any, texts: list[str]) -> None:
+def _gather_fields(model: BaseModel, texts: list[str]) -> None:
     """Every text of a model that ``_Redactor.fields`` looks at."""
     values = model.__dict__
-    for name in model.model_fields_set:
-        if name in _FOUND_BY:
-            continue
+    for name in _names_of_texts(type(model)):
         value = values[name]
         if type(value) is str:
             texts.append(value)
         elif value is not None:
             _gather(value, texts)
+
+
+@functools.cache
+def _names_of_texts(model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields of a kind of model that may hold a text to be searched: all that are not numbers."""
+    return tuple(
+        name for name, field in model.__pydantic_fields__.items() if name not in _FOUND_BY and not _is_number(field.annotation)
+    )
+
+
+def _is_number(annotation: Any) -> bool:
+    """Numbers of any kind, truth values, and nothing."""
+    kinds = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return _is_number(kinds[0])
+    return all(map(_is_number, kinds)) if kinds else annotation in (int, float, bool, type(None))
 
 
 def _gather(value: Any, texts: list[str]) -> None:
@@ -179,7 +194,7 @@ def _gather(value: Any, texts: list[str]) -> None:
     elif isinstance(value, tuple | list):
         for item in value:
             _gather(item, texts)
-    elif hasattr(value, "model_fields_set"):
+    elif isinstance(value, BaseModel):
         _gather_fields(value, texts)
 
 

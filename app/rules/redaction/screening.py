@@ -10,42 +10,58 @@ import functools
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, product
+from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-from app.rules.redaction.rule import Rule
+from app.rules.redaction.rule import Finder, Rule
 
 _BREAK = "\n"
 """Stands around every text. No literal holds it, and no rule asks for one next to its literal."""
 _SHORT = 2
 _FEW = 8
+_MANY = 256
+"""A text with more places to look at is suspected as it is: ``redact`` looks at them with less to do for each."""
+_LOOKED_AT_FIRST = 4
+"""So many bytes of every literal the library compares at once; as few as the shortest of a pass has."""
 
 
 def find_suspects(texts: Sequence[str], rules: Sequence[Rule]) -> set[int]:
-    """The places in ``texts`` of those in which some rule finds something."""
+    """The places in ``texts`` of those in which some rule finds something, or may do so at very many places."""
     # one byte per character keeps places the same; what is not ASCII is in no literal
     exact = _BREAK.join(("", *texts, "")).encode("ascii", "replace")
+    folded = exact.lower()
     begins: list[int] = []
+    index = begin = end = looked = 0
     suspects: set[int] = set()
     for sieve in _sieves_of(tuple(rules)):
-        for start, candidates in sieve.search(exact.lower() if sieve.folded else exact):
-            begins = begins or list(accumulate((len(text) + 1 for text in texts), initial=1))
-            index = bisect_right(begins, start) - 1
-            text, place = texts[index], start - begins[index]
-            if index not in suspects and any(rule.find(text, place) is not None for rule in candidates):
+        for start, finders in sieve.search(folded if sieve.folded else exact):
+            if not begin <= start < end:
+                begins = begins or [*accumulate([len(text) + 1 for text in texts], initial=1)]
+                index = bisect_right(begins, start) - 1
+                begin, end, looked = begins[index], begins[index + 1], 0
+            if index in suspects:
+                continue
+            looked += 1
+            if looked > _MANY:
                 suspects.add(index)
+                continue
+            for find in finders:
+                if find(texts[index], start - begin) is not None:
+                    suspects.add(index)
+                    break
     return suspects
 
 
 @dataclass(frozen=True)
 class _Needle:
-    """What the matcher looks for: a literal, with the character before it where only a few may stand there."""
+    """What the matcher looks for: a literal, with a character before or after it where only a few may stand there."""
 
     content: bytes
     lead: int
     """How many bytes stand before the literal."""
-    rules: tuple[Rule, ...]
+    finders: tuple[Finder, ...]
     before: bytes
     """One of these stands before it where any of its rules finds something; empty: anything may."""
     after: bytes
@@ -62,36 +78,50 @@ class _Sieve:
     hidden: tuple[tuple[tuple[int, _Needle], ...], ...]
     """For each needle: which others may begin within it, and how many bytes on. The matcher goes on behind what it found."""
 
-    def search(self, content: bytes) -> Iterator[tuple[int, tuple[Rule, ...]]]:
-        """Where a literal stands that a rule may begin with, and which rules these are."""
+    def search(self, content: bytes) -> Iterator[tuple[int, tuple[Finder, ...]]]:
+        """Where a literal stands that a rule may begin with, and how these rules find what is there."""
         needles, hidden = self.needles, self.hidden
         for number, start, end in self.matcher.find_matches_as_indexes(content):
             needle = needles[number]
             if (not needle.after or content[end] in needle.after) and (
                 not needle.before or content[start - 1] in needle.before
             ):
-                yield start + needle.lead, needle.rules
+                yield start + needle.lead, needle.finders
             for offset, other in hidden[number]:
                 if content.startswith(other.content, start + offset):
-                    yield start + offset + other.lead, other.rules
+                    yield start + offset + other.lead, other.finders
+
+
+class _Written(NamedTuple):
+    """A literal between two characters that may be empty."""
+
+    before: str
+    literal: str
+    after: str
 
 
 @functools.lru_cache(maxsize=64)
 def _sieves_of(rules: tuple[Rule, ...]) -> tuple[_Sieve, ...]:
-    """Short literals have a pass of their own: among others they would make the search for all of them a slow one."""
-    exact: dict[tuple[str, str], list[Rule]] = {}
-    folded: dict[tuple[str, str], list[Rule]] = {}
-    short: dict[tuple[str, str], list[Rule]] = {}
+    """Literals of like length together: the library is quickest with some dozens that it can tell apart by four bytes."""
+    passes: dict[tuple[bool, int], dict[_Written, list[Rule]]] = {}
     for rule in rules:
         for literal in rule.literals:
-            table = folded if rule.folded else short if len(literal) <= _SHORT else exact
-            for lead in rule.before if 1 <= len(rule.before) <= _FEW else ("",):
-                table.setdefault((lead, literal), []).append(rule)
-    return tuple(_sieve(table, folded=table is folded) for table in (exact, folded, short) if table)
+            for written in _ways_to_write(literal, rule):
+                length = min(len(literal) if written.after else len(written.before + literal), _LOOKED_AT_FIRST)
+                passes.setdefault((rule.folded, length), {}).setdefault(written, []).append(rule)
+    return tuple(_sieve(table, folded=folded) for (folded, _), table in passes.items())
 
 
-def _sieve(table: Mapping[tuple[str, str], Sequence[Rule]], *, folded: bool) -> _Sieve:
-    needles = tuple(_needle(lead, literal, rules) for (lead, literal), rules in table.items())
+def _ways_to_write(literal: str, rule: Rule) -> Iterator[_Written]:
+    """With what stands before it where that is one of a few, and with what stands after it where it is short by itself."""
+    before = rule.before if len(rule.before) <= _FEW else ""
+    after = rule.after if len(literal) <= _SHORT else ""
+    for one, other in product(before or ("",), after or ("",)):
+        yield _Written(one, literal, other)
+
+
+def _sieve(table: Mapping[_Written, Sequence[Rule]], *, folded: bool) -> _Sieve:
+    needles = tuple(_needle(written, rules) for written, rules in table.items())
     hidden = tuple(
         tuple((offset, other) for other in needles for offset in _overlaps(needle.content, other.content)) for needle in needles
     )
@@ -100,14 +130,14 @@ def _sieve(table: Mapping[tuple[str, str], Sequence[Rule]], *, folded: bool) -> 
     return _Sieve(folded, matcher, needles, hidden)
 
 
-def _needle(lead: str, literal: str, rules: Sequence[Rule]) -> _Needle:
+def _needle(written: _Written, rules: Sequence[Rule]) -> _Needle:
     before, after = [rule.before for rule in rules], [rule.after for rule in rules]
     return _Needle(
-        content=(lead + literal).encode(),
-        lead=len(lead),
-        rules=tuple(rules),
-        before="".join(before).encode() if all(before) and not lead else b"",
-        after="".join(after).encode() if all(after) else b"",
+        content="".join(written).encode(),
+        lead=len(written.before),
+        finders=tuple(rule.find for rule in rules),
+        before="".join(before).encode() if all(before) and not written.before else b"",
+        after="".join(after).encode() if all(after) and not written.after else b"",
     )
 
 

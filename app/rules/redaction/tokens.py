@@ -17,10 +17,13 @@ _AFTER_NAME = "\\\"'` \t=:"
 """With what ``_IS`` may begin."""
 
 
-def _token(kind: str, summary: str, example: str, literals: tuple[str, ...], shape: str, *, lead: int = 0) -> Rule:
+def _token(
+    kind: str, summary: str, example: str, literals: tuple[str, ...], shape: str, *, lead: int = 0, after: str = ""
+) -> Rule:
     """A token that its prefix gives away, in a run of token characters."""
     pattern = rf"{BOUNDARY}(?P<secret>{shape}){_END}"
-    return Rule(kind, summary, example, literals, by_pattern(kind, pattern, lead=lead, accept=_is_no_sample), in_long_run=True)
+    finder = by_pattern(kind, pattern, lead=lead, accept=_is_no_sample)
+    return Rule(kind, summary, example, literals, finder, in_long_run=True, after=after)
 
 
 def _is_no_sample(match: re.Match[str]) -> bool:
@@ -132,7 +135,7 @@ TOKEN_RULES: tuple[Rule, ...] = (
         "slack_webhook",
         "The secret part of Slack webhook addresses",
         "https://hooks.slack.com/services/…",
-        ("://",),
+        ("://hooks.slack",),
         by_pattern(
             "slack_webhook",
             r"://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/(?P<secret>[A-Z0-9]{8,12}/[A-Za-z0-9]{8,24}/[A-Za-z0-9/]{16,80})",
@@ -177,6 +180,7 @@ TOKEN_RULES: tuple[Rule, ...] = (
         "SK… TWILIO_AUTH_TOKEN=…",
         ("SK",),
         r"SK[0-9a-f]{32}",
+        after="0123456789abcdef",
     ),
     Rule(
         "twilio_key",

@@ -108,3 +108,9 @@ def test_what_a_marker_cut_off_is_not_taken_for_a_new_beginning() -> None:
     text = redact_text("AKIA" + "BQA4EIE2C2QOUN5G" + "/home/alice", RULES).text
 
     assert redact_text(text, RULES).text == text == "[REDACTED:aws_access_key_id]/home/alice"
+
+
+def test_an_address_on_the_line_after_a_url_is_no_name_to_log_in_with() -> None:
+    said = redact_text("see https://host\nann@corp-mail.com and https://ann@corp-mail.com/x\n")
+
+    assert said.text == "see https://host\n[REDACTED:email] and https://ann@corp-mail.com/x\n"
