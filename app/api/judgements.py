@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
@@ -17,6 +17,9 @@ from app.api.security import require_token, require_trace_token
 from app.models.base import ShortText
 from app.models.judgement import EstimateList, JudgeKind, JudgementList, JudgeRequest
 from app.models.rubric import Rubric, RubricList
+
+_ESTIMATED_AT_ONCE = 2
+"""Each holds a whole trace in memory, and takes as long as showing it to a model does."""
 
 router = APIRouter(responses=problems(401, 422, 503))
 
@@ -70,13 +73,24 @@ async def judge_trace(trace_id: TraceIdPath, request: Request, body: Annotated[b
     """Make new judgements and keep them beside the earlier ones; the answer holds the new ones.
 
     Nothing is re-executed, and `qa_results` stays as the last finalize left it. A judge that declines, because a model is away
-    or a budget is used up, says so in its judgement. With `dry_run` the answer is what that would take, and nobody is asked.
+    or a budget is used up, says so in its judgement. Where the same is being made already, the answer is that judgement. With
+    `dry_run` the answer is what that would take, and nobody is asked.
     """
     asked = parse_body(JudgeRequest, body or b"{}")
     judging = services_of(request).judging
     if asked.dry_run:
-        estimates = await to_thread.run_sync(judging.estimate, trace_id, asked)
+        estimates = await to_thread.run_sync(judging.estimate, trace_id, asked, limiter=_estimating(request))
         return Response(EstimateList(estimates=estimates).model_dump_json(), media_type="application/json")
     future = await to_thread.run_sync(judging.submit, trace_id, asked)
-    made = await asyncio.wrap_future(future)
+    # shielded: others may wait for the same
+    made = await asyncio.shield(asyncio.wrap_future(future))
     return Response(JudgementList(judgements=made).model_dump_json(), media_type="application/json")
+
+
+def _estimating(request: Request) -> CapacityLimiter:
+    """The places of this server in which estimates are worked out; who waits for one holds no thread."""
+    state = request.app.state
+    if not hasattr(state, "estimating"):
+        state.estimating = CapacityLimiter(_ESTIMATED_AT_ONCE)
+    limiter: CapacityLimiter = state.estimating
+    return limiter

@@ -6,20 +6,36 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from app.bootstrap.sandboxes import sandbox_profile
+from app.errors import PRTelemetryError
+from app.models.rubric import RubricRef
 from app.qa.sandbox.docker_sandbox import DockerSandbox
 from app.qa.sandbox.probes import run_probes
+from app.rules.rubric_contents import changed_rubrics
+from app.services.judging import judgements_of
 from app.settings import Settings, load_unchecked_settings
 from app.storage.check import CheckNote, DataDirectoryCheck
 from app.storage.disk import disk_errors
+from app.storage.file_traces import FileTraceStore
 from app.storage.keys import load_public_keys
 from app.storage.layout import Layout
 from app.storage.lock import DataDirLock
 from app.storage.sqlite_index import SqliteTraceIndex
 
 
-def check_data_directory(data_dir: Path | None, *, repair: bool) -> Iterator[CheckNote]:
+@dataclass(frozen=True)
+class RubricNote:
+    """A rubric that was changed without a new version. Everything is whole; scores by its contents are not to be mixed."""
+
+    name: str
+    """Id and version."""
+    problem: str
+    subject: Literal["rubric"] = "rubric"
+
+
+def check_data_directory(data_dir: Path | None, *, repair: bool) -> Iterator[CheckNote | RubricNote]:
     """Everything that is not as it should be in a data directory that no server is using.
 
     Raises:
@@ -34,6 +50,19 @@ def check_data_directory(data_dir: Path | None, *, repair: bool) -> Iterator[Che
             yield from DataDirectoryCheck(layout, index, load_public_keys(layout.keys), repair=repair).run()
         finally:
             index.close()
+        for changed in changed_rubrics(_rubrics_of_judgements(layout)):
+            yield RubricNote(f"{changed.id} {changed.version}", f"{changed}; give what was changed a new version")
+
+
+def _rubrics_of_judgements(layout: Layout) -> Iterator[RubricRef]:
+    """One for each judgement of each trace that can be read."""
+    store = FileTraceStore(layout)
+    for trace_id in layout.trace_ids():
+        try:
+            trace = store.head(trace_id).trace
+        except PRTelemetryError:
+            continue  # named already
+        yield from (judgement.rubric for judgement in judgements_of(trace))
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.api.listing import ListParameters, parse_parameters
 from app.bootstrap.batches import judging_of
+from app.cli.interrupting import INTERRUPTED, two_steps
 from app.cli.judge_compare import command as compare
 from app.cli.judge_server import ServerDesk
 from app.errors import InvalidError, SettingsError
 from app.models.base import TraceId
 from app.models.judgement import JudgeKind, JudgeMode, JudgeRequest
 from app.models.rubric import RubricRef
-from app.services.batch_judging import SCORED, Judged, JudgeDesk, Task, Totals, estimate_all, judge_all
+from app.services.batch_judging import SCORED, Course, Judged, JudgeDesk, Task, Totals, estimate_all, judge_all
 from app.services.queries import QueryService
 from app.settings import Settings, load_unchecked_settings
 
@@ -64,12 +65,14 @@ def command(
     """Judge finalized traces that are in a data directory or on a server, and keep the judgements with them.
 
     What this judge has judged by a rubric already is passed over, and what failed is asked for again. So a run that was
-    interrupted goes on where it stopped, and no answer is paid for twice.
+    interrupted goes on where it stopped, and no answer is paid for twice. Ctrl-C waits for the traces that are under way;
+    a second one does not.
 
     \b
     Exit codes:
       0   every trace has its scores
       1   some could not be judged, or a judge declined
+      130 interrupted by Ctrl-C; what was told is kept
 
     \b
     Examples:
@@ -90,11 +93,17 @@ def command(
         raise click.UsageError("; ".join(fault["msg"] for fault in error.errors()), context) from None
     with _desk(server, data_dir, request, concurrency, again=again) as (desk, find, task):
         ids = _chosen(named, every or bool(queries), lambda: find(_parameters(queries)))
+        is_interrupted = False
         if dry_run:
             totals = _estimate(desk, ids, task, as_json=as_json)
         else:
-            totals = _judge(desk, ids, task, concurrency, as_json=as_json)
-    _tell_totals(totals, as_json=as_json, is_estimate=dry_run)
+            course = Course()
+            with two_steps(lambda: _bring_to_an_end(course), lambda: _leave(course)):
+                totals = _judge(desk, ids, task, concurrency, course, as_json=as_json)
+            is_interrupted = course.is_to_end
+    _tell_totals(totals, as_json=as_json, is_estimate=dry_run, not_begun=len(ids) - totals.traces)
+    if is_interrupted:
+        context.exit(INTERRUPTED)
     declined = sum(count for status, count in totals.statuses.items() if status not in SCORED)
     context.exit(SOME_DECLINED if declined or totals.problems or totals.unscored_before else ALL_JUDGED)
 
@@ -162,9 +171,20 @@ def _chosen(traces: Sequence[str], has_query: bool, found: Callable[[], Iterator
     return list(dict.fromkeys([*traces, *(found() if has_query else ())]))
 
 
-def _judge(desk: JudgeDesk, ids: Sequence[str], task: Task, at_once: int, *, as_json: bool) -> Totals:
+def _bring_to_an_end(course: Course) -> str:
+    course.is_to_end = True
+    awaited = f"{course.under_way} under way {'is' if course.under_way == 1 else 'are'} awaited"
+    return f"Interrupted: no more traces are begun, {awaited}; Ctrl-C again leaves at once"
+
+
+def _leave(course: Course) -> str:
+    left = f"{course.under_way} traces under way are left" if course.under_way != 1 else "1 trace under way is left"
+    return f"Interrupted: {left}; what was put aside for them stays spent, and the next run asks for them again"
+
+
+def _judge(desk: JudgeDesk, ids: Sequence[str], task: Task, at_once: int, course: Course, *, as_json: bool) -> Totals:
     totals = Totals()
-    with _progress(judge_all(desk, ids, task, at_once), len(ids)) as judged:
+    with _progress(judge_all(desk, ids, task, at_once, course), len(ids)) as judged:
         for one in judged:
             totals.add(one)
             _tell(one, as_json=as_json)
@@ -209,15 +229,17 @@ def _tell(judged: Judged, *, as_json: bool) -> None:
         click.echo("  ".join(filter(None, words)))
 
 
-def _tell_totals(totals: Totals, *, as_json: bool, is_estimate: bool) -> None:
+def _tell_totals(totals: Totals, *, as_json: bool, is_estimate: bool, not_begun: int) -> None:
     if as_json:
-        click.echo(json.dumps({"totals": {**asdict(totals), "is_estimate": is_estimate}}))
+        click.echo(json.dumps({"totals": {**asdict(totals), "is_estimate": is_estimate, "not_begun": not_begun}}))
         return
     made = ", ".join(f"{count} {status}" for status, count in sorted(totals.statuses.items())) or "none"
     cost = "not known: a model has no price" if totals.cost is None else f"{totals.cost:.4f}"
     said = "at most" if is_estimate else "taken"
     passed_over = f"{totals.done_before} were judged already, {totals.problems} could not be judged"
     click.echo(f"{totals.traces} traces: {passed_over}", err=True)
+    if not_begun:
+        click.echo(f"{not_begun} more were not begun; the same command goes on with them", err=True)
     if not is_estimate:
         click.echo(f"judgements: {made}", err=True)
     click.echo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,10 +12,12 @@ import click
 from app.cli.judgement_csv import PROPERTIES
 from app.cli.judgement_json import Choice
 from app.cli.judgement_rows import Scale
-from app.cli.judgement_sets import read_set
+from app.cli.judgement_sets import JudgementSet, read_set
 from app.errors import InvalidError
 from app.models.rubric import Rubric
 from app.qa.judge.rubric import MAX_LEVELS, MIN_LEVELS, load_rubric, load_rubrics
+from app.rules.rubric_contents import SHOWN_DIGITS, ChangedRubric, changed_rubrics
+from app.rules.vouching import NamedRubric
 from app.utils.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ _KIND = click.Choice(["llm", "heuristic", "human"])
 @click.option("--b-model", help="Only judgements by this model, on side B.")
 @click.option("--a-flag", help="Only judgements with this flag, on side A.")
 @click.option("--b-flag", help="Only judgements with this flag, on side B.")
+@click.option("--a-version", help="Only by this version of the rubric, or this content (12 digits of its SHA-256), on side A.")
+@click.option("--b-version", help="Only by this version of the rubric, or this content (12 digits of its SHA-256), on side B.")
 @click.option("--split-by", type=click.Choice(PROPERTIES), multiple=True, help="Compare part by part as well.")
 @click.option("--calibrate", is_flag=True, help="Show a monotone map from A's levels to B's, where it helps.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw a picture: .png or .svg.")
@@ -51,6 +55,8 @@ def command(
     b_model: str | None,
     a_flag: str | None,
     b_flag: str | None,
+    a_version: str | None,
+    b_version: str | None,
     split_by: Sequence[str],
     calibrate: bool,
     picture: Path | None,
@@ -78,8 +84,11 @@ def command(
 
     picture_format = None if picture is None else _picture_format(picture)
     scale = _scale(rubric_name, levels)
-    first = read_set(a, scale, Choice("a", a_kind, a_model, a_flag))
-    second = read_set(b, scale, Choice("b", b_kind, b_model, b_flag))
+    first = read_set(a, scale, Choice("a", a_kind, a_model, a_flag, a_version))
+    second = read_set(b, scale, Choice("b", b_kind, b_model, b_flag, b_version))
+    if a_version is None or b_version is None:
+        _refuse_changed_rubrics(first, second)
+    _warn_of_other_contents(scale, first, second)
     comparison = compare_sets(first, second, scale, split_by)
     if as_json:
         click.echo(json.dumps(render_json(comparison, with_calibration=calibrate), ensure_ascii=False))
@@ -107,6 +116,36 @@ def _rubric(name: str) -> Rubric:
     if name not in bundled:
         raise InvalidError(f"No rubric has the id {name}; there are {', '.join(bundled)}.")
     return bundled[name]
+
+
+def _refuse_changed_rubrics(first: JudgementSet, second: JudgementSet) -> None:
+    """Whoever names what either side was judged by knows that the two differ."""
+    for changed in changed_rubrics(first.rubrics | second.rubrics):
+        sides = [f"{side} by sha256 {sha256[:SHOWN_DIGITS]}" for side, sha256 in _contents(changed, first, second)]
+        raise InvalidError(
+            f"The rubric {changed.id} was changed without a new version: as version {changed.version}, {' and '.join(sides)}. "
+            "Compare judgements by one of them, or name both with --a-version SHA256 and --b-version SHA256."
+        )
+
+
+def _contents(changed: ChangedRubric, first: JudgementSet, second: JudgementSet) -> Iterator[tuple[str, str]]:
+    for side, judgements in (("A was judged", first), ("B", second)):
+        yield from ((side, one.sha256) for one in judgements.rubrics if one.id == changed.id and one.sha256 is not None)
+
+
+def _warn_of_other_contents(scale: Scale, first: JudgementSet, second: JudgementSet) -> None:
+    """Levels that are missing, and totals, come from the rubric of the command line."""
+    if scale.rubric is None:
+        return
+    own = NamedRubric.of(scale.rubric.ref)
+    for side, judgements in (("A", first), ("B", second)):
+        for one in changed_rubrics([own, *judgements.rubrics]):
+            other = next(sha256 for sha256 in one.contents if sha256 != own.sha256)
+            click.echo(
+                f"Note: {side} was judged by another content of {own} (sha256 {other[:SHOWN_DIGITS]}) "
+                f"than --rubric names (sha256 {scale.rubric.sha256[:SHOWN_DIGITS]})",
+                err=True,
+            )
 
 
 def _picture_format(picture: Path) -> Literal["png", "svg"]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.cli.judgement_rows import Row, Scale, refuse
 from app.errors import Fault, InvalidError
+from app.rules.rubric_contents import SHOWN_DIGITS, changed_rubrics
 from app.rules.vouching import NamedJudge, NamedRubric
 from app.utils.json_stream import JsonWindow, UnreadableJsonError
 
@@ -30,11 +31,20 @@ class Choice:
     kind: str | None = None
     model: str | None = None
     flag: str | None = None
+    version: str | None = None
+    """Of the rubric; or the beginning of its content's SHA-256, ``SHOWN_DIGITS`` or more."""
 
     @property
     def words(self) -> list[str]:
         """What was asked for."""
-        return [word for word in (self.kind, self.model, self.flag) if word is not None]
+        return [word for word in (self.kind, self.model, self.flag, self.version) if word is not None]
+
+    def fits_rubric(self, rubric: NamedRubric) -> bool:
+        """Whether judgements by this rubric are meant, as far as the choice says."""
+        if self.version is None or self.version == rubric.version:
+            return True
+        is_hash = len(self.version) >= SHOWN_DIGITS and rubric.sha256 is not None
+        return is_hash and str(rubric.sha256).startswith(self.version.lower())
 
 
 class _Part(BaseModel):
@@ -213,6 +223,7 @@ def _is_chosen(judgement: _Judgement, scale: Scale, choice: Choice) -> bool:
         and choice.kind in {None, judgement.judge.kind}
         and choice.model in {None, judgement.judge.model}
         and (choice.flag is None or choice.flag in judgement.flags)
+        and choice.fits_rubric(judgement.rubric)
     )
 
 
@@ -247,6 +258,9 @@ def _refuse_mixtures(path: Path, found: list[_Found], choice: Choice) -> None:
     if len(rubrics) > 1:
         raise InvalidError(f"{path} holds judgements by {', '.join(rubrics)}: choose one with --rubric.")
     if len(versions) > 1:
-        raise InvalidError(f"{path} holds judgements by versions {', '.join(versions)} of {rubrics[0]}: compare one at a time.")
+        told = f"{path} holds judgements by versions {', '.join(versions)} of {rubrics[0]}"
+        raise InvalidError(f"{told}: choose one with --{choice.side}-version.")
+    for changed in changed_rubrics(one.judgement.rubric for one in found):
+        raise InvalidError(f"{path}: {changed}; choose one with --{choice.side}-version SHA256.")
     if len(kinds) > 1:
         raise InvalidError(f"{path} holds judgements of the kinds {', '.join(kinds)}: choose one with --{choice.side}-kind.")

@@ -56,7 +56,7 @@ def read_set(path: Path, scale: Scale, choice: Choice) -> JudgementSet:
     suffix = path.suffix.lower()
     if suffix == ".csv":
         if choice.words:
-            raise InvalidError(f"{path} is CSV, which tells neither kinds nor models nor flags to choose by.")
+            raise InvalidError(f"{path} is CSV, which tells neither kinds, models, flags nor versions to choose by.")
         return _collect(path.name, read_csv(path, scale), scale)
     if suffix in {".json", ".jsonl", ".ndjson"}:
         return _collect(" ".join([path.name, *choice.words]), read_json(path, scale, choice), scale)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.errors import Fault, InvalidError, NotFoundError
-from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgeMode
+from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgeMode, JudgeRequest
 from app.models.replay import Claim
 from app.models.rubric import Rubric
 from app.models.trace import Trace
@@ -88,6 +88,15 @@ class Judging:
             faults = [Fault(("rubrics", name), f"no rubric has this id; there are {known}") for name in missing]
             raise UnknownRubricError(f"No rubric has the id {', '.join(missing)}; there are {known}", faults)
         return tuple(self._rubrics[name] for name in wanted)
+
+    def with_mode(self, request: JudgeRequest) -> JudgeRequest:
+        """The same request with the judge that it leaves out: two that mean the same become equal."""
+        return request.model_copy(update={"judge": request.judge or self._default_mode})
+
+    def at_most(self, request: JudgeRequest) -> int:
+        """How many judgements may come of a request: beside a model's that declines stands a counted one."""
+        by_each = 2 if (request.judge or self._default_mode) == "auto" else 1
+        return by_each * len(self.choose(request.rubrics))
 
     def judge(
         self,

@@ -130,22 +130,38 @@ class Totals:
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
 
-def judge_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task, at_once: int) -> Iterator[Judged]:
+@dataclass
+class Course:
+    """How a batch stands, for those who look at it from beside."""
+
+    under_way: int = 0
+    """Traces whose judgements are awaited."""
+    is_to_end: bool = False
+    """Set it, and no more traces are begun; what is under way comes to its end."""
+
+
+def judge_all(
+    desk: JudgeDesk, trace_ids: Iterable[str], task: Task, at_once: int, course: Course | None = None
+) -> Iterator[Judged]:
     """Judge every trace that is not judged yet, ``at_once`` at a time; each is told when it is over.
 
     What is over is kept: whoever is killed and starts again goes on behind it. A trace that is in the way stops no other.
     """
+    course = course or Course()
     waiting: dict[Future[tuple[Judgement, ...]], str] = {}
     for trace_id in trace_ids:
+        if course.is_to_end:
+            break
         begun = _begin(desk, trace_id, task)
         if isinstance(begun, Judged):
             yield begun
             continue
         waiting[begun] = trace_id
+        course.under_way = len(waiting)
         if len(waiting) >= at_once:
-            yield from _ended(waiting)
+            yield from _ended(waiting, course)
     while waiting:
-        yield from _ended(waiting)
+        yield from _ended(waiting, course)
 
 
 def estimate_all(desk: JudgeDesk, trace_ids: Iterable[str], task: Task) -> Iterator[tuple[Judged, tuple[Estimate, ...]]]:
@@ -174,9 +190,10 @@ def _estimated(desk: JudgeDesk, trace_id: str, task: Task) -> tuple[Judged, tupl
     return Judged(trace_id), tuple(desk.estimate(trace_id, request))
 
 
-def _ended(waiting: dict[Future[tuple[Judgement, ...]], str]) -> Iterator[Judged]:
+def _ended(waiting: dict[Future[tuple[Judgement, ...]], str], course: Course) -> Iterator[Judged]:
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         trace_id = waiting.pop(future)
+        course.under_way = len(waiting)
         made = _tried(trace_id, future.result)
         yield made if isinstance(made, Judged) else Judged(trace_id, made)
 

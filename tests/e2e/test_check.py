@@ -121,3 +121,44 @@ def test_a_directory_in_use_is_left_alone(data_dir: Path, settings: Settings, sa
 
     assert done.returncode == 78
     assert "in use by another process" in done.stderr
+
+
+MINE = """\
+id = "mine"
+version = "3"
+aggregate = "sum"
+scale = { levels = 3, min = 0.0, max = 10.0 }
+[[dimension]]
+id = "reproduced"
+weight = 1.0
+question = "Was the failure seen?"
+anchors = { 0 = "no", 2 = "yes" }
+cites = ["terminal_command"]
+heuristic = { F01 = 1 }
+"""
+
+
+def test_a_rubric_that_was_changed_without_a_new_version_is_a_warning(
+    data_dir: Path, settings: Settings, sandbox: ScriptedSandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = data_dir.parent / "rubrics"
+    folder.mkdir()
+    asked = {"rubrics": ["mine"], "judge": "heuristic"}
+    for question, names in (("seen", ("done-1",)), ("found", ("done-1", "done-2"))):
+        (folder / "mine.toml").write_text(MINE.replace("seen", question), encoding="utf-8")
+        with a_server(settings.model_copy(update={"rubrics_dir": folder}), sandbox) as client:
+            for name in (*names, *names):
+                client.post(f"/traces/{name}/judge", json=asked).raise_for_status()
+            document = client.get("/traces/done-1").json()
+
+    code, notes = check(data_dir)
+
+    contents = sorted({judgement["rubric"]["sha256"][:12]: None for judgement in document["judgements"]})
+    assert code == 0
+    assert [(note["subject"], note["name"]) for note in notes] == [("rubric", "mine 3")]
+    assert all(f"sha256 {content} (" in notes[0]["problem"] for content in contents)
+    assert "(2 judgements)" in notes[0]["problem"]
+    assert "(4 judgements)" in notes[0]["problem"]
+    assert notes[0]["problem"].endswith("; give what was changed a new version")
+    warned = [line for line in capfd.readouterr().err.splitlines() if "a rubric was changed without a new version" in line]
+    assert ["trace_id=done-1" in line for line in warned] == [True]

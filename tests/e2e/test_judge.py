@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +51,44 @@ def data_dir(filled: Path, tmp_path: Path) -> Path:
     """A copy of a test's own."""
     subprocess.run(["cp", "-r", str(filled), str(tmp_path / "data")], check=True)
     return tmp_path / "data"
+
+
+class Gate:
+    """A model that answers once it may."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+
+    def __call__(self, _: dict[str, Any]) -> Scripted:
+        self.may_answer.wait(60)
+        return an_answer()
+
+
+@contextmanager
+def judging_in_the_background(server: FakeOpenAI, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """``judge`` with a hearing for Ctrl-C, two requests of which have come to the model."""
+    command = [sys.executable, "-m", "app", "judge", "--concurrency", "2", *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(**of_model(server), **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            while len(server.requests) < 2:
+                assert process.poll() is None
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+
+
+def next_words(process: subprocess.Popen[str], words: str) -> str:
+    """The next line on standard error that has these words."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if words in line)
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -181,12 +223,15 @@ def test_models_that_do_not_answer_end_with_1(data_dir: Path) -> None:
 
 
 def test_whoever_is_killed_goes_on_without_paying_twice(data_dir: Path) -> None:
-    def slow(_: dict[str, Any]) -> Scripted:
-        time.sleep(0.3)
+    came, is_dead = itertools.count(1), threading.Event()
+
+    def until_it_is_dead(_: dict[str, Any]) -> Scripted:
+        if next(came) > 3:
+            is_dead.wait(60)
         return an_answer()
 
     arguments = ("--all", "--concurrency", "1", "--data-dir", str(data_dir), "--json")
-    with openai_server(slow) as server:
+    with openai_server(until_it_is_dead) as server:
         command = [sys.executable, "-m", "app", "judge", *arguments]
         victim = subprocess.Popen(command, cwd=ROOT, env=environment(**of_model(server)), stdout=subprocess.PIPE, text=True)
         assert victim.stdout is not None
@@ -195,6 +240,7 @@ def test_whoever_is_killed_goes_on_without_paying_twice(data_dir: Path) -> None:
         victim.kill()
         victim.wait()
         victim.stdout.close()
+        is_dead.set()
         asked_before = len(server.requests)
         ran = judge(*arguments, **of_model(server))
 
@@ -203,3 +249,58 @@ def test_whoever_is_killed_goes_on_without_paying_twice(data_dir: Path) -> None:
     # the one request that was under way when it was killed may be asked again, and no other
     assert len(server.requests) <= len(NAMES) + 1
     assert asked_before < len(NAMES)
+
+
+def test_ctrl_c_waits_for_what_is_under_way_and_begins_nothing_more(data_dir: Path) -> None:
+    gate, arguments = Gate(), ("--all", "--data-dir", str(data_dir), "--json")
+    with openai_server(gate) as server:
+        with judging_in_the_background(server, *arguments) as process:
+            process.send_signal(signal.SIGINT)
+            said = next_words(process, "Interrupted")
+            gate.may_answer.set()
+            told, _ = process.communicate()
+        *judged, last = [json.loads(line) for line in told.splitlines()]
+        asked = len(server.requests)
+        rest = judge(*arguments, **of_model(server))
+
+    assert said == "Interrupted: no more traces are begun, 2 under way are awaited; Ctrl-C again leaves at once\n"
+    assert (process.returncode, asked, len(judged)) == (130, 2, 2)
+    assert all(one["judgements"][0]["status"] == "scored" for one in judged)
+    assert (last["totals"]["traces"], last["totals"]["not_begun"]) == (2, len(NAMES) - 2)
+    assert (rest.returncode, lines(rest)[-1]["totals"]["done_before"]) == (0, 2)
+    assert len(server.requests) == len(NAMES)
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing_that_was_told(data_dir: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[models."gpt-4o-mini"]\ninput_per_million = 1\noutput_per_million = 2\ncurrency = "EUR"\n')
+    budget = {"JUDGE_DAILY_BUDGET": "1", "JUDGE_PRICES": str(prices)}
+    gate, arguments = Gate(), ("--all", "--data-dir", str(data_dir), "--json")
+    ledger = data_dir / "judge-spending.json"
+    with openai_server(gate) as server:
+        with judging_in_the_background(server, *arguments, **budget) as process:
+            put_aside = json.loads(ledger.read_text())["spent"]
+            process.send_signal(signal.SIGINT)
+            next_words(process, "2 under way are awaited")
+            process.send_signal(signal.SIGINT)
+            said = next_words(process, "left")
+            told, _ = process.communicate()
+        spent = json.loads(ledger.read_text())["spent"]
+        gate.may_answer.set()
+        rest = judge(*arguments, **of_model(server), **budget)
+    spent_by_rest = sum(one["judgements"][0]["usage"]["cost"] for one in lines(rest)[:-1])
+    checked = subprocess.run(
+        [sys.executable, "-m", "app", "check", "--data-dir", str(data_dir)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert said.startswith("Interrupted: 2 traces under way are left; what was put aside for them stays spent")
+    assert (process.returncode, told) == (130, "")
+    assert spent == put_aside > 0
+    assert (rest.returncode, lines(rest)[-1]["totals"]["done_before"]) == (0, 0)
+    assert lines(rest)[-1]["totals"]["statuses"] == {"scored": len(NAMES)}
+    assert json.loads(ledger.read_text())["spent"] == pytest.approx(put_aside + spent_by_rest)
+    assert "damaged" not in checked.stdout

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.models.judgement import Usage
+from app.models.judgement import Judgement, Usage
 from app.qa.judge.budget import FileLedger, Ledger, NoLedger
 from app.qa.judge.cache import FileSampleCache, NoSampleCache, SampleCache
 from app.qa.judge.llm import JudgeTools
@@ -241,3 +244,28 @@ def test_a_damaged_entry_is_as_good_as_none_and_is_written_anew(tmp_path: Path, 
         again = judged(judge, trace_hash=TRACE_HASH)
 
     assert (again.usage.requests, entry.read_bytes()) == (1, whole)
+
+
+def test_a_question_that_is_being_asked_is_not_asked_beside_it(tmp_path: Path) -> None:
+    shared = tools(FileSampleCache(tmp_path, 99))
+    both_are_there = threading.Event()
+
+    def answer(_: Request) -> Scripted:
+        both_are_there.wait(30)
+        return said()
+
+    def judge(_: int) -> Judgement:
+        return judged(a_judge(server.base_url, tools=shared, samples=2), trace_hash=TRACE_HASH)
+
+    with openai_server(answer) as server, ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(judge, number) for number in range(2)]
+        while sum(turn.wanted_by for turn in list(shared.turns._turns.values())) < 2:
+            time.sleep(0.001)
+        both_are_there.set()
+        judgements = sorted((one.result() for one in both), key=lambda judgement: judgement.usage.cached_samples)
+
+    assert len(server.requests) == 2
+    assert [(one.status, one.usage.requests, one.usage.cached_samples) for one in judgements] == [
+        ("scored", 2, 0),
+        ("scored", 0, 2),
+    ]

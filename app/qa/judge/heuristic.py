@@ -22,7 +22,7 @@ from app.qa.judge.features.session import Session
 from app.qa.judge.features.sheets import SHEETS, Sheet
 from app.qa.judge.record import Desk
 
-IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="3")
+IDENTITY = JudgeIdentity(kind="heuristic", name="features", version="4")
 MIN_APPLICABLE_SHARE = 0.40
 """Below this share of applicable weight a dimension is not scored."""
 STEPS_FOR_CONFIDENCE = 3

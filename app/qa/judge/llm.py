@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 
 from pydantic import JsonValue
@@ -39,6 +39,7 @@ from app.qa.judge.rendering import Rendering, describe_record, estimate_tokens, 
 from app.qa.judge.rubric import REASONING
 from app.qa.judge.sampling import Declined, Question, Sampler
 from app.qa.judge.scoring import Given, Record, Scores, score, steering_events
+from app.qa.judge.turns import Turns
 from app.utils.clock import Clock, utc_now
 
 VERSION = "2"
@@ -58,6 +59,7 @@ class JudgeTools:
     cache: SampleCache = field(default_factory=NoSampleCache)
     ledger: Ledger = field(default_factory=NoLedger)
     prices: Prices = field(default_factory=Prices)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,9 @@ class LLMJudge:
             return (draft.finish(self._identity(self._config, rubric), "not_scorable", reason),)
         # before a model is asked: a fault in here then loses nothing that was paid for
         counted = self._count(evidence, rubric)
-        sitting = self._sit(evidence, rubric)
-        heard = self._hear(sitting)
+        with self._turn(evidence, rubric):
+            sitting = self._sit(evidence, rubric)
+            heard = self._hear(sitting)
         usage = sitting.purse.usage(heard.cached)
         told = {"usage": usage, "render": heard.shown.render, "attempts": tuple(sitting.attempts)}
         if heard.given:
@@ -198,6 +201,13 @@ class LLMJudge:
         *_, beside = self._beside.judge(evidence, rubric)
         levels = {name: dimension.level for name, dimension in beside.dimensions.items()}
         return _Counted(measure_features(evidence), levels, suspicious_events(evidence.trace.events))
+
+    def _turn(self, evidence: Evidence, rubric: Rubric) -> AbstractContextManager[None]:
+        """Whoever asks these models the same at this moment goes first; what they answer is in the cache then."""
+        if evidence.trace_hash is None:  # nothing of it is kept
+            return nullcontext()
+        trace_hash, endpoint = evidence.trace_hash, self._config.base_url
+        return self._tools.turns.take((trace_hash, rubric.sha256, endpoint, model) for model in self._config.models)
 
     def _sit(self, evidence: Evidence, rubric: Rubric) -> _Sitting:
         deadline = Deadline(self._timing.monotonic() + self._config.deadline_s, self._timing.monotonic)

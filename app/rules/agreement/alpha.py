@@ -11,6 +11,7 @@ import krippendorff
 import numpy as np
 
 from app.rules.agreement.raters import Raters
+from app.rules.agreement.scale import check_raters
 from app.rules.agreement.statistic import FloatArray, Statistic
 
 Metric = Literal["nominal", "ordinal", "interval"]
@@ -20,7 +21,11 @@ def alpha(raters: Raters, levels: int, metric: Metric) -> Statistic:
     """Krippendorff's alpha on levels. It rests on the traces with two ratings or more.
 
     One rater who never varies leaves it defined, as long as another one does.
+
+    Raises:
+        ValueError: a rating is none of the levels.
     """
+    check_raters(raters, levels)
     counts = _value_counts(raters, levels)
 
     def point() -> float:

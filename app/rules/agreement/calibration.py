@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold  # type: ignore[import-untyped]
 
 from app.rules.agreement.bootstrap import SEED
 from app.rules.agreement.pairs import Pairs
+from app.rules.agreement.scale import check_pairs
 from app.rules.agreement.statistic import FloatArray
 
 MIN_TRACES = 50
@@ -36,12 +37,23 @@ class Calibration:
     """For each level of the judge, in order, the level to expect from reviewers."""
 
     def calibrated_level(self, level: float) -> float | None:
-        """What to expect from reviewers where the judge says this; ``None``: the map is not kept."""
+        """What to expect from reviewers where the judge says this; ``None``: the map is not kept.
+
+        Raises:
+            ValueError: the level is not on the scale that the map was made for.
+        """
+        if self.levels and not 0 <= level <= len(self.levels) - 1:
+            raise ValueError(f"The map is for levels from 0 to {len(self.levels) - 1}, not for {level:g}")
         return float(np.interp(level, range(len(self.levels)), self.levels)) if self.is_kept else None
 
 
 def calibrate(pairs: Pairs, levels: int) -> Calibration:
-    """Fit a map from the first side's levels to the second's, and keep it if five-fold cross-validation lowers the MAE."""
+    """Fit a map from the first side's levels to the second's, and keep it if five-fold cross-validation lowers the MAE.
+
+    Raises:
+        ValueError: a value lies outside of the scale.
+    """
+    check_pairs(pairs, levels, between=True)
     if len(pairs) < MIN_TRACES:
         return Calibration(len(pairs), is_kept=False, reason=f"fewer than {MIN_TRACES} traces")
     raw = float(np.abs(pairs.first - pairs.second).mean())

@@ -17,6 +17,7 @@ from app.rules.agreement.labels import Label, label
 from app.rules.agreement.pairs import Pairs, pair
 from app.rules.agreement.ranks import kendall, spearman
 from app.rules.agreement.raters import Raters
+from app.rules.agreement.scale import check_raters
 from app.rules.agreement.stand_in import StandIn, may_stand_in
 from app.rules.agreement.statistic import Measure, Statistic
 
@@ -48,7 +49,16 @@ class Agreement:
 
 
 def compare_levels(subject: str, first: Raters, second: Raters, levels: int) -> Agreement:
-    """Two sides on one dimension, on levels from 0 to ``levels`` - 1. Several raters of a side count as their median."""
+    """Two sides on one dimension, on levels from 0 to ``levels`` - 1. Several raters of a side count as their median.
+
+    A mean of levels counts as the nearest one.
+
+    Raises:
+        ValueError: a rating lies outside of the scale; it names every one.
+    """
+    both = {f"{rater} (first side)": given for rater, given in first.ratings.items()}
+    both |= {f"{rater} (second side)": given for rater, given in second.ratings.items()}
+    check_raters(Raters(both), levels, between=True)
     judge, reviewers = first.on_levels().consensus_level(), second.on_levels()
     pairs = pair(judge, reviewers.consensus_level())
     measures = measure(_on_levels(pairs, levels))

@@ -13,6 +13,7 @@ from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from app.rules.agreement.pairs import Pairs, pair
 from app.rules.agreement.raters import Raters
+from app.rules.agreement.scale import check_pairs, check_raters
 from app.rules.agreement.statistic import FloatArray, Statistic, varies
 
 Weighting = Literal["plain", "linear", "quadratic"]
@@ -25,7 +26,11 @@ def kappa(pairs: Pairs, levels: int, weighting: Weighting) -> Statistic:
 
     Where one side says the same of every trace, the formula gives 0 whatever the other says; that is no finding, so kappa
     is undefined there.
+
+    Raises:
+        ValueError: a value is none of the levels.
     """
+    check_pairs(pairs, levels)
 
     def point() -> float:
         first, second = pairs.first.astype(int), pairs.second.astype(int)
@@ -38,7 +43,11 @@ def mean_pairwise_kappa(raters: Raters, levels: int) -> Statistic:
     """How far raters agree with each other: the mean of the quadratic weighted kappas of all pairs of them.
 
     Pairs without variance on the traces that they share say nothing and are left out.
+
+    Raises:
+        ValueError: a rating is none of the levels.
     """
+    check_raters(raters, levels)
     shared = [pair(raters.ratings[one], raters.ratings[other]) for one, other in combinations(raters.names, 2)]
     telling = [pairs for pairs in shared if pairs.without_variance is None]
     traces = sorted({trace for pairs in telling for trace in pairs.traces})
@@ -61,13 +70,22 @@ def disagreement(levels: int, weighting: Weighting) -> FloatArray:
 
 
 def tables(pairs: Pairs, levels: int, weights: FloatArray) -> FloatArray:
-    """For each resample, how often the first side said the row while the second said the column."""
+    """For each resample, how often the first side said the row while the second said the column.
+
+    Raises:
+        ValueError: a value is none of the levels.
+    """
+    check_pairs(pairs, levels)
+    return _tables(pairs, levels, weights)
+
+
+def _tables(pairs: Pairs, levels: int, weights: FloatArray) -> FloatArray:
     cells = (pairs.first * levels + pairs.second).astype(int)
     return np.asarray((weights @ np.eye(levels**2)[cells]).reshape(-1, levels, levels))
 
 
 def _resampled(pairs: Pairs, levels: int, weighting: Weighting, weights: FloatArray) -> FloatArray:
-    said = tables(pairs, levels, weights)
+    said = _tables(pairs, levels, weights)
     cost = disagreement(levels, weighting)
     observed = (said * cost).sum(axis=(1, 2))
     expected = np.einsum("ri,ij,rj->r", said.sum(axis=2), cost, said.sum(axis=1)) / weights.sum(axis=1)

@@ -17,6 +17,7 @@ from matplotlib.image import imread
 
 from app.cli.judge_compare import command
 from app.errors import InvalidError
+from app.qa.judge.rubric import load_rubrics
 from tests.agreement import ANNA, BEN, JUDGE, LEVELS, by_trace, noisy
 
 
@@ -181,6 +182,46 @@ def test_both_sides_may_come_from_the_same_traces(tmp_path: Path) -> None:
 
     assert agreements(result)["depth"]["measures"]["qwk"]["value"] == pytest.approx(0.893617, abs=5e-7)
     assert json.loads(result.stdout)["a"]["name"] == "traces.jsonl llm"
+
+
+def by_contents(folder: Path, one: str, other: str) -> Path:
+    """Traces that a model judged by one content of the rubric, and people by another."""
+    documents = [a_document(number, *levels) for number, levels in enumerate(zip(JUDGE, ANNA, strict=True))]
+    for document in documents:
+        for judgement, sha256 in zip(document["qa_results"]["judgements"], (one, other), strict=True):
+            judgement["rubric"]["sha256"] = sha256
+            judgement["dimensions"] = {"causal_linking": judgement["dimensions"]["depth"]}
+    path = folder / "contents.json"
+    path.write_text(json.dumps(documents))
+    return path
+
+
+def test_two_sides_by_two_contents_of_one_version_are_not_compared_unknowingly(tmp_path: Path) -> None:
+    path = by_contents(tmp_path, "ab" * 32, "cd" * 32)
+    sides = (path, path, "--levels", "6", "--a-kind", "llm", "--b-kind", "human")
+    with pytest.raises(InvalidError) as refused:
+        run(*sides)
+    knowingly = run(*sides, "--a-version", "ab" * 6, "--b-version", "cd" * 6, "--json")
+
+    assert refused.value.detail == (
+        "The rubric process-6 was changed without a new version: as version 1, A was judged by sha256 abababababab and B by "
+        "sha256 cdcdcdcdcdcd. Compare judgements by one of them, or name both with --a-version SHA256 and --b-version SHA256."
+    )
+    assert agreements(knowingly)["causal_linking"]["n"] == 12
+
+
+def test_the_rubric_of_the_command_line_may_be_another_content(tmp_path: Path) -> None:
+    own = load_rubrics()["process-6"].sha256
+    kinds = ("--rubric", "process-6", "--a-kind", "llm", "--b-kind", "human")
+    path = by_contents(tmp_path, "ab" * 32, "ab" * 32)
+    other = run(path, path, *kinds)
+    by_contents(tmp_path, own, own)
+    same = run(path, path, *kinds)
+
+    assert (other.exit_code, same.exit_code) == (0, 0)
+    assert "Note: A was judged by another content of process-6 1 (sha256 abababababab) than --rubric names" in other.stderr
+    assert f"(sha256 {own[:12]})" in other.stderr
+    assert same.stderr == ""
 
 
 def a_document(number: int, one: int, other: int) -> dict[str, Any]:

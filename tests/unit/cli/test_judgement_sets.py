@@ -212,12 +212,37 @@ def test_judgements_are_chosen_by_rubric_kind_model_and_flag(tmp_path: Path, rea
     [
         (a_judgement(kind="heuristic"), "of the kinds heuristic, llm: choose one with --b-kind"),
         (a_judgement(rubric={"id": "process-6", "version": "1"}), "by process-6, reasoning-5: choose one with --rubric"),
-        (a_judgement(rubric={"id": "reasoning-5", "version": "2"}), "by versions 1, 2 of reasoning-5: compare one at a time"),
+        (
+            a_judgement(rubric={"id": "reasoning-5", "version": "2"}),
+            "by versions 1, 2 of reasoning-5: choose one with --b-version",
+        ),
+        (
+            a_judgement(rubric={"id": "reasoning-5", "version": "1", "sha256": "ab" * 32}),
+            r"sha256 000000000000 \(1 judgement\), sha256 abababababab \(1 judgement\); choose one with --b-version SHA256",
+        ),
     ],
 )
 def test_what_does_not_belong_together_is_not_mixed(tmp_path: Path, second: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidError, match=message):
         read_objects(tmp_path, a_judgement(), second, choice=Choice("b"))
+
+
+@pytest.mark.parametrize(
+    ("version", "traces"), [("1", {"t-1", "t-2"}), ("2", {"t-3"}), ("AB" * 6, {"t-2"}), ("0" * 64, {"t-1"})]
+)
+def test_judgements_are_chosen_by_version_and_by_content_of_the_rubric(tmp_path: Path, version: str, traces: set[str]) -> None:
+    objects = [
+        a_judgement("t-1"),
+        a_judgement("t-2", rubric={"id": "reasoning-5", "version": "1", "sha256": "ab" * 32}),
+        a_judgement("t-3", rubric={"id": "reasoning-5", "version": "2"}),
+    ]
+    choice = Choice("a", version=version)
+
+    if len(traces) > 1:
+        with pytest.raises(InvalidError, match="stands for 2 contents"):
+            read_objects(tmp_path, *objects, choice=choice)
+    else:
+        assert read_objects(tmp_path, *objects, choice=choice).traces == traces
 
 
 def test_every_fault_of_judgements_is_told_with_its_place(tmp_path: Path) -> None:

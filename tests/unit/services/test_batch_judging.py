@@ -12,7 +12,7 @@ import pytest
 from app.errors import TraceNotFoundError
 from app.models.judgement import Estimate, JudgeIdentity, Judgement, JudgementStatus, JudgeRequest, Usage
 from app.models.rubric import RubricRef
-from app.services.batch_judging import Judged, Task, Totals, estimate_all, judge_all
+from app.services.batch_judging import Course, Judged, Task, Totals, estimate_all, judge_all
 
 FIRST = RubricRef(id="first", version="1", sha256="1" * 64)
 SECOND = RubricRef(id="second", version="1", sha256="2" * 64)
@@ -113,6 +113,19 @@ def test_no_more_are_begun_at_once_than_asked_for() -> None:
 
     assert len(list(judge_all(desk, (f"t-{number}" for number in range(40)), a_task(FIRST), at_once=3))) == 40
     assert desk.most_at_once <= 3
+
+
+def test_a_batch_that_is_to_end_begins_nothing_more_and_tells_what_is_under_way() -> None:
+    desk, course = Desk(), Course()
+    judged = judge_all(desk, ["a", "b", "c", "d"], a_task(FIRST), at_once=2, course=course)
+    first = next(judged)
+    awaited = course.under_way
+    course.is_to_end = True
+    rest = list(judged)
+
+    assert awaited == 1
+    assert {first.trace_id, *(one.trace_id for one in rest)} == {"a", "b"}
+    assert (course.under_way, len(desk.asked)) == (0, 2)
 
 
 def test_totals_are_sums() -> None:

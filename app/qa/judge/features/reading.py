@@ -40,6 +40,8 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _NOT_WORD = re.compile(r"[\W_]+")
 _FAILED = re.compile(r"\b([1-9][0-9]{0,9}) (?:failed|failing|failures?|errors?)\b", re.IGNORECASE)
 _PASSED = re.compile(r"\b([1-9][0-9]{0,9}) (?:passed|passing)\b", re.IGNORECASE)
+_END_STATES = frozenset({"final_workspace", "patch"})
+"""Kinds of artifacts that hold what the session ended with. A name says nothing: `patch-notes.txt` is none."""
 _TRACEBACK = "Traceback (most recent call last)"
 # possessive, and only from the start of a run: a long run of such characters is walked once
 _PLACE = re.compile(r"(?<![\w./\\-])([\w./\\-]{3,300}+)(?=:\d|\(\d|\", line \d)")
@@ -62,7 +64,7 @@ def facts_of(trace: Trace) -> Facts:
         repository=bool(repo.url or repo.name),
         start_commit=_is_commit(repo.commit_before),
         test_command=bool(repo.test_command),
-        end_state=_is_commit(repo.commit_after) or any(map(_is_end_state, trace.artifacts)),
+        end_state=_is_commit(repo.commit_after) or any(ref.kind in _END_STATES for ref in trace.artifacts.values()),
     )
 
 
@@ -269,10 +271,6 @@ def _result(position: int, name: str, data: TerminalCommandData, command: Comman
 
 def _is_commit(name: str | None) -> bool:
     return name is not None and _COMMIT.fullmatch(name) is not None
-
-
-def _is_end_state(artifact: str) -> bool:
-    return artifact == "final_workspace" or "patch" in artifact.lower() or artifact.lower().endswith(".diff")
 
 
 def _has_failed(exit_code: int | None, output: str, *, is_test: bool) -> bool | None:

@@ -89,13 +89,16 @@ def test_what_is_planted_in_a_good_session_is_found(planted: Draft) -> None:
         ({"repo": {**PINNED, "commit_before": None}}, 0.75),
         ({"repo": {**PINNED, "test_command": None}}, 0.75),
         ({"repo": {**PINNED, "commit_after": "unknown"}}, 0.75),
-        ({"repo": {**PINNED, "commit_after": None}, "artifacts": ["final_workspace"]}, 1.0),
-        ({"repo": {**PINNED, "commit_after": None}, "artifacts": ["final.patch"]}, 1.0),
-        ({"repo": {**PINNED, "commit_after": None}, "artifacts": ["workspace"]}, 0.75),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"final_workspace": "final_workspace"}}, 1.0),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"final.patch": "patch"}}, 1.0),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"what-i-did": "patch"}}, 1.0),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"patch-notes.txt": "file"}}, 0.75),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"gold.patch": "gold_patch", "a.diff": "file"}}, 0.75),
+        ({"repo": {**PINNED, "commit_after": None}, "artifacts": {"workspace": "workspace", "tests": "tests"}}, 0.75),
     ],
 )
 def test_a_session_is_pinned_by_four_facts(more: dict[str, Any], value: float) -> None:
-    kept = {"sha256": "0" * 64, "size_bytes": 1, "media_type": "x/y", "kind": "x"}
-    artifacts = {"artifacts": dict.fromkeys(more["artifacts"], kept)} if "artifacts" in more else {}
+    kept = {"sha256": "0" * 64, "size_bytes": 1, "media_type": "x/y"}
+    artifacts = {"artifacts": {name: {**kept, "kind": kind} for name, kind in more.get("artifacts", {}).items()}}
 
     assert measure("F25", [edit("tests/test_a.py", NEW_TEST)], **{**more, **artifacts}).value == value
