@@ -17,11 +17,12 @@ WORKDIR /srv/pr-telemetry
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 
-COPY main.py ./
+# the pytest plugin stands beside the package: `record` hands it to the projects that are recorded
+COPY main.py pr_telemetry_pytest.py ./
 COPY app ./app
 COPY sample_repo /srv/repos/sample_repo
 # a clone made under a strict umask is still readable by the server's user
-RUN chmod -R a+rX . /srv/repos && python -m compileall -q app main.py
+RUN chmod -R a+rX . /srv/repos && python -m compileall -q app main.py pr_telemetry_pytest.py
 
 USER 10001:10001
 VOLUME /data

@@ -90,6 +90,10 @@ class ScriptedLink:
     script: list[Answer | UnreachableError] = field(default_factory=list)
     """What the next requests come to, first in, first out."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    """The ``Idempotency-Key`` of each document that was sent."""
+    begun: dict[str, Any] = field(default_factory=dict)
+    """What sessions were begun with, by their keys."""
     chunks: dict[str, Any] = field(default_factory=dict)
     """Every chunk that was stored, by its id."""
     largest_bytes: int | None = None
@@ -104,10 +108,12 @@ class ScriptedLink:
 
     def post(self, path: str, token: str, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
         self.calls.append((path, document))
+        key = (headers or {}).get("Idempotency-Key")
+        self.keys.append(key)
         if self.script:
             return self._scripted()
         if path == "/v1/traces":
-            return Answer(200, {"trace_id": "t-1", "upload_token": "u-1"})
+            return self.begin(key, document)
         if path.endswith("/complete"):
             return Answer(200, {"status": "completed", "trace_id": "t-1"})
         return self._ingest(document)
@@ -115,6 +121,11 @@ class ScriptedLink:
     def put_file(self, path: str, token: str, file: Path, media_type: str) -> Answer:
         self.calls.append((path, file.read_bytes()))
         return self._scripted() if self.script else Answer(201, {"sha256": "0" * 64})
+
+    def begin(self, key: str | None, document: Any) -> Answer:
+        if self.begun.setdefault(key or "", document) != document:
+            return Answer(422, {"code": "idempotency_key_reused", "detail": "another request"})
+        return Answer(200, {"trace_id": f"t-{1 + list(self.begun).index(key or '')}", "upload_token": "u-1"})
 
     def _scripted(self) -> Answer:
         said = self.script.pop(0)

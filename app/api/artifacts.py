@@ -7,16 +7,18 @@ import binascii
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.bodies import body_chunks
 from app.api.dependencies import ArtifactNamePath, Services, TraceIdPath
+from app.api.problems import describe_faults
 from app.api.schemas import problems, takes_bytes
 from app.api.security import require_trace_token
-from app.errors import MalformedError, UnsupportedMediaTypeError
+from app.errors import Fault, InvalidError, MalformedError, UnsupportedMediaTypeError
+from app.models.base import ShortText
 from app.models.trace import ArtifactRef
 from app.services.artifacts import TREE_NAMES, Upload
 
@@ -42,7 +44,15 @@ _BLOCK_BYTES = 256 * 1024
     responses={201: {"model": ArtifactRef}, 200: {"model": ArtifactRef}, **problems(400, 409, 413, 415, 422)},
     openapi_extra=takes_bytes("application/gzip", "application/x-tar", "application/octet-stream"),
 )
-def put_artifact(trace_id: TraceIdPath, name: ArtifactNamePath, services: Services, request: Request) -> Response:
+def put_artifact(
+    trace_id: TraceIdPath,
+    name: ArtifactNamePath,
+    services: Services,
+    request: Request,
+    kind: Annotated[
+        ShortText | None, Query(description="What it is, such as `stdout` or `patch`; `file` where left out")
+    ] = None,
+) -> Response:
     """Store a file with an open trace.
 
     `workspace` (the tree before the fix), `final_workspace` (after it) and `tests` (trusted tests) are tar archives, plain
@@ -55,6 +65,7 @@ def put_artifact(trace_id: TraceIdPath, name: ArtifactNamePath, services: Servic
         media_type=_media_type(name, request.headers.get("content-type")),
         chunks=body_chunks(request),
         expected_sha256=_announced_sha256(request.headers.get("content-digest")),
+        kind=_checked_kind(name, kind),
     )
     ref, is_new = services.artifacts.put(upload)
     return JSONResponse(ref.model_dump(), 201 if is_new else 200)
@@ -100,6 +111,19 @@ def _media_type(name: str, announced: str | None) -> str:
     if _MEDIA_TYPE.match(media_type) is None:
         raise UnsupportedMediaTypeError("The Content-Type header is not a media type")
     return media_type
+
+
+def _checked_kind(name: str, kind: str | None) -> str | None:
+    """What the client calls an artifact. A tree is what its name says, and nothing else is a tree: consent goes by the kind.
+
+    Raises:
+        InvalidError: the kind is not one that an artifact of this name can have.
+    """
+    if kind is None or kind == name or (name not in TREE_NAMES and kind not in TREE_NAMES):
+        return kind
+    said = f"the artifact {name} is of the kind {name}" if name in TREE_NAMES else f"an artifact of this kind is named {kind}"
+    faults = (Fault(("query", "kind"), f"{said}; leave it out, or say another one"),)
+    raise InvalidError(describe_faults(faults), faults)
 
 
 def _announced_sha256(content_digest: str | None) -> str | None:

@@ -23,13 +23,17 @@ Body = Annotated[bytes, Depends(json_body)]
 @router.post(
     "",
     summary="Begin a session",
-    dependencies=[Depends(require_token)],
-    responses=problems(400, 413, 415),
+    responses=problems(400, 409, 410, 413, 415),
     openapi_extra=takes(NewRecording, NEW_RECORDING),
 )
-def create_recording(services: Services, body: Body) -> dict[str, Any]:
-    """Answers with an upload token that opens this trace alone and expires. It is shown once."""
-    started = services.recording.create(parse_body(NewRecording, body))
+def create_recording(
+    services: Services, caller: Annotated[str, Depends(require_token)], body: Body, key: IdempotencyKey
+) -> dict[str, Any]:
+    """Answers with an upload token that opens this trace alone and expires.
+
+    The same request with the same `Idempotency-Key` within 24 hours has the same answer, and begins no second session.
+    """
+    started = services.recording.create(parse_body(NewRecording, body), caller, key)
     return {"trace_id": started.trace_id, "upload_token": started.upload_token, "message": "Send chunks to events:ingest"}
 
 

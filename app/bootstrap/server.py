@@ -18,8 +18,8 @@ from app.qa.judging import Judging
 from app.qa.pipeline import QAPipeline
 from app.qa.replay import Replayer
 from app.qa.sandbox.docker_sandbox import DockerSandbox
-from app.rules.summaries import describe
 from app.services.artifacts import ArtifactService
+from app.services.descriptions import Descriptions
 from app.services.exchange import ImportService
 from app.services.export import ExportService
 from app.services.finalize import FinalizeService
@@ -29,6 +29,7 @@ from app.services.indexing import IndexUpdater
 from app.services.ingest import IngestService
 from app.services.intake import Intake
 from app.services.judging import JudgingService
+from app.services.keyed_sessions import KeyedSessions, secret_of_tokens
 from app.services.qa_run import WorkspaceFinder
 from app.services.queries import QueryService
 from app.services.recording import RecordingService
@@ -104,10 +105,11 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     sandbox.sweep()
     limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
     index = SqliteTraceIndex(layout.index)
-    updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+    descriptions = Descriptions(store)
+    updater = IndexUpdater(descriptions.of, store, index)
     store.watch(updater.touch, updater.grew)
     intake, keys = Intake(redaction_policy(settings)), RequestKeys()
-    ingest = IngestService(store, intake, keys, utc_now, new_uuid)
+    ingest = IngestService(store, intake, keys, utc_now, new_uuid, descriptions)
     artifacts = ArtifactService(store, blobs, limits)
     dispatcher = ThreadDispatcher(settings.max_parallel_finalizes)
     replayer, judging = make_replayer(settings, sandbox), make_judging(settings)
@@ -116,6 +118,7 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
     find = make_finder(settings, WorkspaceFinder(blobs, settings.repos_dir, limits), sandbox, owner_of(layout))
     finalize = FinalizeService(store, pipeline, find, dispatcher, sealer, utc_now, settings.max_judged_bytes)
     lifetime = timedelta(seconds=settings.upload_token_lifetime_s)
+    keyed = KeyedSessions(owner_of(layout), secret_of_tokens(signer))
 
     background: list[Periodic] = []
 
@@ -132,7 +135,7 @@ def _build(settings: Settings, layout: Layout, sandbox: Sandbox | None, lock: Da
 
     application = Application(
         ingest=ingest,
-        recording=RecordingService(store, ingest, artifacts, finalize.submit, intake, keys, utc_now, lifetime),
+        recording=RecordingService(store, ingest, artifacts, finalize.submit, intake, keys, keyed, utc_now, lifetime),
         traces=TraceService(store, blobs, signer, utc_now, judging.forget),
         queries=QueryService(index, updater),
         artifacts=artifacts,

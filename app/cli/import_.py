@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
 import click
 from pydantic import ValidationError
@@ -224,8 +225,8 @@ class _Folder:
         # the pattern of the id lets none leave the folder
         name = str(screened.trace.trace_id)
         is_new = self._write(f"{name}.json", screened.trace.model_dump_json(exclude_unset=True, indent=1).encode())
-        for artifact, (_, content) in screened.artifacts.items():
-            is_new = self._write(f"{name}.{artifact}", content) or is_new
+        for artifact_name, artifact in screened.artifacts.items():
+            is_new = self._write(f"{name}.{artifact_name}", artifact.content) or is_new
         return Kept(is_new, screened.redactions)
 
     def _write(self, name: str, content: bytes) -> bool:
@@ -251,8 +252,9 @@ class _Server:
         trace_id = screened.trace.trace_id
         known = self._known(str(trace_id))
         self._client.post("/traces", json.loads(screened.trace.model_dump_json(exclude_unset=True)))
-        for name, (media_type, content) in screened.artifacts.items():
-            self._client.put(f"/traces/{trace_id}/artifacts/{name}", content, media_type)
+        for name, artifact in screened.artifacts.items():
+            where = f"/traces/{trace_id}/artifacts/{name}?{urlencode({'kind': artifact.kind})}"
+            self._client.put(where, artifact.content, artifact.media_type)
         return Kept(not known, screened.redactions)
 
     def _known(self, trace_id: str) -> bool:

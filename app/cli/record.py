@@ -23,7 +23,7 @@ from app.recorder.delivery import Delivery, Verdict, deliver, wait_for_verdict
 from app.recorder.output import KeptOutput
 from app.recorder.recording import Beginning, Recording, Started, begin_recording, find_active, find_recording
 from app.recorder.runs import Stopwatch, cwd_within, environment_of
-from app.recorder.terminal import run_command
+from app.recorder.terminal import STDERR, STDOUT, run_command
 from app.recorder.watcher import ensure_watcher, watch, watcher_pid
 from app.utils.atomic import create_file
 
@@ -104,24 +104,30 @@ def start(*, task: str, consent: tuple[str, ...], server: str | None, foreground
 
 @command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("argv", metavar="-- CMD…", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; what the command prints goes to standard error.")
 @click.pass_context
-def run(context: click.Context, argv: tuple[str, ...]) -> None:
+def run(context: click.Context, argv: tuple[str, ...], *, as_json: bool) -> None:
     """Run a command, and record it with its exit code, duration and output.
 
-    What it prints comes through unchanged, and its exit code is that of this command.
+    What it prints comes through unchanged, and its exit code is that of this command. Options of this command stand before
+    the command that is run.
     """
     recording = find_active(Path.cwd())
     with _never_in_the_way():
         recording.look()
         ensure_watcher(recording)
-    kept = KeptOutput()
+    kept, event_id = KeptOutput(), None
     with recording.runs.begun(argv, cwd_within(recording.folder.root, Path.cwd())) as begun:
         stopwatch = Stopwatch()
-        exit_code = run_command(argv, environment_of(begun, recording.folder), kept)
+        exit_code = run_command(argv, environment_of(begun, recording.folder), kept, STDERR if as_json else STDOUT)
         duration_s = stopwatch.elapsed_s()
         with _never_in_the_way():
-            recording.runs.end(begun, exit_code, duration_s, kept)
+            if recording.runs.end(begun, exit_code, duration_s, kept):
+                event_id = begun.run_id
             recording.look()
+    if as_json:
+        ended = {"exit_code": exit_code, "duration_ms": round(duration_s * 1000), "output_bytes": kept.total_bytes}
+        click.echo(json.dumps({"event_id": event_id, **ended}))
     context.exit(exit_code)
 
 
@@ -132,16 +138,19 @@ def run(context: click.Context, argv: tuple[str, ...]) -> None:
 @click.option("--observation", help="What you saw.")
 @click.option("--decision", help="What you decided, and why.")
 @click.option("--next-step", help="What comes next.")
-def note(*, text: str | None, **parts: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def note(*, text: str | None, as_json: bool, **parts: str | None) -> None:
     """Write a thought down. Without any words, each part is asked for; "-" reads standard input."""
     recording = find_active(Path.cwd())
     if text == "-":
         text = sys.stdin.read()
     elif text is None and not any(parts.values()):
-        parts, text = _asked_note()
+        parts, text = _asked_note(asks_on_stderr=as_json)
     recording.look()
-    recording.note(StructuredNote(**{name: value for name, value in parts.items() if value}), text)
+    event_id = recording.note(StructuredNote(**{name: value for name, value in parts.items() if value}), text)
     ensure_watcher(recording)
+    if as_json:
+        click.echo(json.dumps({"event_id": event_id}))
 
 
 @command.command("status")
@@ -222,13 +231,17 @@ def submit(file: Path, *, server: str, finalize: bool, timeout_s: float, as_json
 
 @command.command("abort")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def abort(*, yes: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def abort(*, yes: bool, as_json: bool) -> None:
     """Drop the recording: remove everything of it from this machine. What a server has of it stays there, uncompleted."""
     recording = find_recording(Path.cwd())
     trace_id = recording.folder.load_remote().trace_id
     if not yes:
-        click.confirm("Remove everything that was recorded here?", abort=True)
+        click.confirm("Remove everything that was recorded here?", abort=True, err=as_json)
     recording.drop()
+    if as_json:
+        click.echo(json.dumps({"folder": str(recording.folder.path), "trace_id": trace_id, "server": recording.session.server}))
+        return
     click.echo("the recording is gone" + (f"; trace {trace_id} stays on the server until deleted there" if trace_id else ""))
 
 
@@ -243,15 +256,20 @@ def _consent(given: tuple[str, ...]) -> Consent:
     return Consent(**{name: click.confirm(f"  {_QUESTIONS[name]}?") for name in Consent.model_fields})
 
 
-def _asked_note() -> tuple[dict[str, str | None], str | None]:
+def _asked_note(*, asks_on_stderr: bool) -> tuple[dict[str, str | None], str | None]:
     if not sys.stdin.isatty():
         raise InvalidError("the note is empty; give it as an argument, in options such as --hypothesis, or as - on its input")
-    click.echo("Leave empty what there is nothing to say of.")
+    click.echo("Leave empty what there is nothing to say of.", err=asks_on_stderr)
     parts: dict[str, str | None] = {}
     for name in _NOTE_PARTS:
-        parts[name] = click.prompt(f"  {name.replace('_', ' ')}", default="", show_default=False).strip() or None
-    text = click.prompt("  anything else", default="", show_default=False).strip() or None
+        parts[name] = _asked(name.replace("_", " "), on_stderr=asks_on_stderr)
+    text = _asked("anything else", on_stderr=asks_on_stderr)
     return parts, text
+
+
+def _asked(what: str, *, on_stderr: bool) -> str | None:
+    said: str = click.prompt(f"  {what}", default="", show_default=False, err=on_stderr)
+    return said.strip() or None
 
 
 def _told(recording: Recording, started: Started) -> str:

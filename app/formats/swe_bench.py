@@ -52,9 +52,12 @@ def instances_of(source: Source) -> dict[str, Mapping[str, Any]]:
     """The instances of a file, by id.
 
     Raises:
-        FormatError: it cannot be read.
+        FormatError: it cannot be read, or holds none.
     """
-    return instances_in(list(_records(source)))
+    found = instances_in(list(_records(source)))
+    if not found:
+        raise NothingUsableError(f"{source.name} holds no SWE-bench instance")
+    return found
 
 
 def instances_in(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

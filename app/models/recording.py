@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from app.models.base import MAX_SAFE_INTEGER, ArtifactName, Count, EventId, Extra, SafeInteger, Sha256, ShortText, Value
 from app.models.commands import TestCommand
 from app.models.paths import RepoPath
-from app.models.trace import Consent, Environment
+from app.models.trace import Agent, ClientClock, Consent, Environment, Recorder
 
 _Names = Annotated[tuple[str, ...], Field(strict=False)]
 """A list; behind the validator that takes wrappers off, events are Python values, in which a list is no tuple."""
@@ -28,10 +28,17 @@ class NewRecording(Value):
     task_title: ShortText
     task_description: str | None = None
     repo_origin: ShortText | None = None
+    branch: ShortText | None = None
     start_commit: ShortText | None = None
+    commit_after: ShortText | None = None
+    """Where the session is over when it is told."""
     known_failing_tests: tuple[str, ...] = ()
     test_command: TestCommand | None = None
+    role: Literal["human_dev", "ai_agent"] | None = None
+    agent: Agent | None = None
     consent: Consent | None = None
+    client_clock: ClientClock | None = None
+    recorder: Recorder | None = None
     environment: Environment | None = None
 
 

@@ -20,10 +20,9 @@ from pydantic import TypeAdapter
 
 from app.errors import ConflictError, MalformedError, PRTelemetryError
 from app.models.recording import RecordedEvent
-from app.models.trace import ClientClock, Recorder, Repo, Task, TraceStart
-from app.models.trace import Session as TraceSession
+from app.models.trace import Repo, Task, TraceStart
 from app.recorder.recording import Recording, open_recording
-from app.recorder.sender import FINAL_WORKSPACE, WORKSPACE
+from app.recorder.sender import FINAL_WORKSPACE, WORKSPACE, recorded_by
 from app.recorder.state import FOLDER_NAME, Remote, StateFolder
 from app.rules.recording import as_event
 from app.utils.archives import ArchiveError, ArchiveLimits, read_archive
@@ -110,19 +109,19 @@ def trace_document(recording: Recording) -> dict[str, Any]:
         start_time=started,
         end_time=datetime.fromtimestamp(session.stopped_at, UTC) if session.stopped_at is not None else None,
         repo=Repo(
-            name=name or None, url=session.repo_origin, commit_before=session.start_commit, test_command=session.test_command
+            name=name or None,
+            url=session.repo_origin,
+            branch=session.branch,
+            commit_before=session.start_commit,
+            commit_after=session.end_commit,
+            test_command=session.test_command,
         ),
         task=Task(
             title=session.task_title,
             description=session.task_description,
             known_failing_tests=session.known_failing_tests,
         ),
-        session=TraceSession(
-            role="human_dev",
-            consent=session.consent,
-            client_clock=ClientClock(start_unix_s=session.started_at),
-            recorder=Recorder(name="pr-telemetry"),
-        ),
+        session=recorded_by(session),
         environment=session.environment,
         events=tuple(events),
     )

@@ -72,7 +72,9 @@ class Outbox:
                 now = max(self.clock().timestamp(), clock + _TICK_S)
                 time = float(event.get("ts_client_s", now))
                 clock = max(clock, time)
-                lines.append(self._line(seq, clock, {"id": f"e{seq}", **event, "seq": seq, "ts_client_s": round(time, 6)}))
+                lines.append(
+                    self._line(seq, clock, {"id": event_id_of(seq), **event, "seq": seq, "ts_client_s": round(time, 6)})
+                )
             self._write(b"".join(lines))
             return list(range(end.seq + 1, seq + 1))
 
@@ -147,6 +149,11 @@ class Outbox:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
+
+
+def event_id_of(seq: int) -> str:
+    """The id of an event that brings none of its own."""
+    return f"e{seq}"
 
 
 def _json_line(value: Mapping[str, Any]) -> bytes:

@@ -8,9 +8,11 @@ import secrets
 import shutil
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app import __version__
 from app.errors import ConflictError, DeniedError, InvalidError
 from app.models.recording import StructuredNote
 from app.models.trace import Consent, Environment
@@ -19,7 +21,7 @@ from app.recorder.capture import Capture, Found
 from app.recorder.chunks import Plan
 from app.recorder.files import Contents, SeenFile, WorkTree, is_recorded
 from app.recorder.known import KnownTree, load_known, save_known
-from app.recorder.outbox import NewEvent, Outbox
+from app.recorder.outbox import NewEvent, Outbox, event_id_of
 from app.recorder.plugin import lay_out_plugin
 from app.recorder.privacy import Privacy, privacy_of
 from app.recorder.repository import Repository, find_repository
@@ -104,8 +106,8 @@ class Recording:
         found: Found | None = None if self.is_watched else "late"
         return self.capture.look(found)
 
-    def note(self, parts: StructuredNote, text: str | None) -> None:
-        """Write a thought down.
+    def note(self, parts: StructuredNote, text: str | None) -> str:
+        """Write a thought down. Returns the id of its event.
 
         Raises:
             NoNotesError: the session's consent does not cover thoughts.
@@ -117,7 +119,8 @@ class Recording:
         if not said and not (text or "").strip():
             raise InvalidError("the note is empty")
         event: dict[str, Any] = {"type": "rationale_note", **({"structured": said} if said else {})}
-        self.outbox.append([event | ({"freeform": text} if text else {})])
+        (seq,) = self.outbox.append([event | ({"freeform": text} if text else {})])
+        return event_id_of(seq)
 
     def tell(self, event: NewEvent) -> None:
         """Write any other event down."""
@@ -128,13 +131,16 @@ class Recording:
         if self.folder.load_session().stopped_at is None:
             self.look()
             self.runs.recover()
-            stopped = self.folder.load_session().model_copy(update={"stopped_at": time.time()})
-            self.folder.save_session(stopped)
-        self.folder.hook.unlink(missing_ok=True)
-        if self.session.consent.snapshots and not self.folder.artifact(FINAL_WORKSPACE).exists():
+            head = self.tree.repository.head()
             with locked(self.folder.lock("tree")):
-                files = load_known(self.folder.tree, self.outbox).files
-                _pack(self.folder, FINAL_WORKSPACE, files, self.tree.contents)
+                # first: once the session is stopped, a watcher that is still sending completes it with what there is
+                self._pack_final()
+                ended = {"stopped_at": time.time(), "end_commit": head if head != self.session.start_commit else None}
+                self.folder.save_session(self.folder.load_session().model_copy(update=ended))
+        self.folder.hook.unlink(missing_ok=True)
+        if not self.folder.artifact(FINAL_WORKSPACE).exists():
+            with locked(self.folder.lock("tree")):
+                self._pack_final()
 
     def drop(self) -> None:
         """Remove everything that was recorded here. The watcher ends by itself where there is no session any more."""
@@ -144,6 +150,10 @@ class Recording:
         while self.is_watched and time.monotonic() < deadline:
             time.sleep(0.05)
         shutil.rmtree(self.folder.path, ignore_errors=True)
+
+    def _pack_final(self) -> None:
+        if self.session.consent.snapshots:
+            _pack(self.folder, FINAL_WORKSPACE, load_known(self.folder.tree, self.outbox).files, self.tree.contents)
 
 
 def find_recording(start: Path, clock: Clock = utc_now) -> Recording:
@@ -223,12 +233,14 @@ def _new_session(repository: Repository, beginning: Beginning) -> Session:
             consent=beginning.consent,
             environment=_environment(repository),
             start_commit=repository.head(),
+            time_zone=_time_zone(),
+            recorder_version=__version__,
             redaction=beginning.redaction,
             server=beginning.server,
         )
     except ValueError as error:
         raise InvalidError(f"the recording cannot begin: {_told(error)}") from None
-    privacy, origin = privacy_of(session), repository.origin()
+    privacy, origin, branch = privacy_of(session), repository.origin(), repository.branch()
     cleaned = {
         "task_id": privacy.text(session.task_id),
         "task_title": privacy.text(session.task_title),
@@ -236,6 +248,7 @@ def _new_session(repository: Repository, beginning: Beginning) -> Session:
         "test_command": privacy.text(session.test_command) if session.test_command else None,
         "known_failing_tests": tuple(map(privacy.text, session.known_failing_tests)),
         "repo_origin": privacy.text(origin)[:512] if origin else None,
+        "branch": privacy.text(branch)[:512] if branch else None,
     }
     return session.model_copy(update=cleaned)
 
@@ -251,6 +264,11 @@ def _environment(repository: Repository) -> Environment:
     return Environment(
         os=f"{platform.system()} {platform.release()}", python_version=platform.python_version(), tools=(repository.version(),)
     )
+
+
+def _time_zone() -> str:
+    """How far the machine's clock is from UTC, such as ``+01:00``."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")[len("2026-03-02T12:00:00") :]
 
 
 def _base(tree: WorkTree, session: Session) -> tuple[dict[str, SeenFile], int]:

@@ -54,6 +54,11 @@ class Repository:
         found = self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         return found.stdout.decode().strip() if found.returncode == 0 else None
 
+    def branch(self) -> str | None:
+        """The branch that is checked out; ``None`` where a commit is checked out by itself."""
+        found = self._run("symbolic-ref", "--quiet", "--short", "HEAD")
+        return found.stdout.decode("utf-8", "replace").strip() or None if found.returncode == 0 else None
+
     def origin(self) -> str | None:
         """The address of the repository that this one was cloned from."""
         found = self._run("remote", "get-url", "origin")

@@ -52,10 +52,11 @@ class Runs:
             replace_file(self._file(run.run_id), json.dumps(asdict(run)).encode())
             yield run
 
-    def end(self, run: BegunRun, exit_code: int, duration_s: float, kept: KeptOutput) -> None:
-        """Tell how a command ended."""
+    def end(self, run: BegunRun, exit_code: int, duration_s: float, kept: KeptOutput) -> bool:
+        """Tell how a command ended. Returns whether that is recorded: consent may not cover commands."""
         extra: dict[str, Any] = {"output_bytes": kept.total_bytes, **({"cut": ["output"]} if kept.is_cut else {})}
         self._tell(run, exit_code=exit_code, duration_ms=round(duration_s * 1000), output=kept.text(), extra=extra)
+        return self.privacy.consent.commands
 
     def recover(self) -> int:
         """Tell the runs whose recorder was killed: what is known of them, and that their end is not. Returns how many."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from app.models.trace import ClientClock, Recorder
+from app.models.trace import Session as TraceSession
 from app.recorder.chunks import Chunk, Plan
 from app.recorder.link import Answer, Link, UnreachableError
 from app.recorder.state import Remote, Session, StateFolder
@@ -18,6 +20,7 @@ from app.recorder.state import Remote, Session, StateFolder
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _BUSY = frozenset({"idempotency_key_in_use", "busy"})
+RECORDER = "pr-telemetry"
 WORKSPACE, FINAL_WORKSPACE = "workspace", "final_workspace"
 MakeLink = Callable[[str], Link]
 
@@ -75,11 +78,15 @@ class Sender:
         return self._complete(link, remote)
 
     def _begin(self, link: Link, session: Session, remote: Remote) -> Step:
-        answer = link.post("/v1/traces", remote.api_token or "", new_recording(session))
+        if remote.beginning is None:
+            remote = replace_remote(remote, beginning=new_recording(session))
+            self.folder.save_remote(remote)
+        headers = {"Idempotency-Key": f"{session.session_id}-begin"}
+        answer = link.post("/v1/traces", remote.api_token or "", remote.beginning, headers)
         if not _says(answer, "trace_id", "upload_token"):
             return _refused(answer, "begin the session")
         begun = replace_remote(
-            remote, trace_id=answer.body["trace_id"], upload_token=answer.body["upload_token"], api_token=None
+            remote, trace_id=answer.body["trace_id"], upload_token=answer.body["upload_token"], api_token=None, beginning=None
         )
         self.folder.save_remote(begun)
         return Step("went_on")
@@ -90,7 +97,8 @@ class Sender:
         if _says(answer, "sha256"):
             self.folder.save_remote(replace_remote(remote, uploaded=(*remote.uploaded, name)))
             return Step("went_on")
-        if answer.status in (400, 403, 413, 422):
+        # closed is the trace of a session that was sent before, from another copy of its file
+        if answer.status in (400, 403, 413, 422) or answer.code == "trace_closed":
             # a tree that is not taken is no reason to lose the session
             warning = f"the server does not take {name}: {answer.detail}"
             self.folder.save_remote(
@@ -137,8 +145,20 @@ class Sender:
 def new_recording(session: Session) -> dict[str, Any]:
     """What begins a session on the server."""
     names = ("participant_id", "task_id", "task_title", "task_description", "test_command", "known_failing_tests", "consent",
-             "environment", "repo_origin", "start_commit")  # fmt: skip
-    return session.model_dump(mode="json", include=set(names), exclude_none=True)
+             "environment", "repo_origin", "branch", "start_commit")  # fmt: skip
+    recorded = recorded_by(session).model_dump(mode="json", include={"role", "client_clock", "recorder"}, exclude_none=True)
+    ended = {} if session.end_commit is None else {"commit_after": session.end_commit}
+    return session.model_dump(mode="json", include=set(names), exclude_none=True) | recorded | ended
+
+
+def recorded_by(session: Session) -> TraceSession:
+    """Who worked, and how it was recorded, in the words of a trace."""
+    return TraceSession(
+        role="human_dev",
+        consent=session.consent,
+        client_clock=ClientClock(tz=session.time_zone, start_unix_s=session.started_at),
+        recorder=Recorder(name=RECORDER, version=session.recorder_version),
+    )
 
 
 def replace_remote(remote: Remote, **changes: Any) -> Remote:

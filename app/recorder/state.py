@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.errors import CorruptError, NotFoundError, UnavailableError
-from app.models.base import ShortText, Value
+from app.models.base import JsonObject, ShortText, Value
 from app.models.commands import TestCommand
 from app.models.trace import Consent, Environment
 from app.utils.atomic import replace_file
@@ -46,11 +46,17 @@ class Session(Value):
     consent: Consent = Consent()
     environment: Environment | None = None
     repo_origin: ShortText | None = None
+    branch: ShortText | None = None
     start_commit: ShortText | None = None
+    time_zone: ShortText | None = None
+    """The offset of this machine's clock from UTC, such as ``+01:00``."""
+    recorder_version: ShortText | None = None
     redaction: str = "default"
     server: str | None = None
     stopped_at: float | None = None
     """From then on nothing is recorded any more."""
+    end_commit: ShortText | None = None
+    """What was checked out then, where it is not what the session began with."""
 
 
 class Remote(Value):
@@ -58,6 +64,8 @@ class Remote(Value):
 
     api_token: str | None = None
     """Only until the session has begun on the server."""
+    beginning: JsonObject | None = None
+    """How the session was begun on the server: where the answer was lost, the same is said again."""
     trace_id: str | None = None
     upload_token: str | None = None
     uploaded: tuple[str, ...] = ()

@@ -25,28 +25,31 @@ from app.recorder.output import KeptOutput
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _QUIET_S, _DRAIN_S = 0.1, 2.0
 _BLOCK_BYTES = 64 * 1024
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_STDIN, STDOUT, STDERR = 0, 1, 2
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def run_command(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput) -> int:
-    """Run a command to its end. Returns its exit code as a shell would give it: 128 and the number for a signal."""
+def run_command(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput, shown: int = STDOUT) -> int:
+    """Run a command to its end. Returns its exit code as a shell would give it: 128 and the number for a signal.
+
+    What it writes to its standard output goes to the descriptor ``shown``.
+    """
     try:
-        if os.isatty(_STDIN) and os.isatty(_STDOUT):
-            return _on_terminal(argv, environment, kept)
-        return _through_pipes(argv, environment, kept)
+        if os.isatty(_STDIN) and os.isatty(shown):
+            return _on_terminal(argv, environment, kept, shown)
+        return _through_pipes(argv, environment, kept, shown)
     except OSError as error:
         sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
         kept.take(f"{argv[0]}: {error.strerror}\n".encode())
         return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
 
 
-def _through_pipes(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput) -> int:
+def _through_pipes(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput, shown: int) -> int:
     process = subprocess.Popen(
         argv, env=dict(environment), stdin=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, restore_signals=True
     )
     assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 -- both are pipes
-    ways = {process.stdout.fileno(): _STDOUT, process.stderr.fileno(): _STDERR}
+    ways = {process.stdout.fileno(): shown, process.stderr.fileno(): STDERR}
     with process, _signals_go_to(process, (*_FORWARDED, signal.SIGINT) if not os.isatty(_STDIN) else _FORWARDED):
         _copy(ways, kept, process)
         return _exit_code(process.wait())
@@ -70,7 +73,7 @@ def _copy(ways: dict[int, int], kept: KeptOutput, process: subprocess.Popen[byte
             _write(ways[source], block)
 
 
-def _on_terminal(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput) -> int:
+def _on_terminal(argv: Sequence[str], environment: Mapping[str, str], kept: KeptOutput, shown: int) -> int:
     ours, theirs = pty.openpty()
     _copy_size(ours)
     try:
@@ -83,14 +86,14 @@ def _on_terminal(argv: Sequence[str], environment: Mapping[str, str], kept: Kept
     previous = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(ours))
     try:
         with process, _signals_go_to(process, (*_FORWARDED, signal.SIGINT)), _raw_terminal():
-            _copy_both_ways(ours, kept, process)
+            _copy_both_ways(ours, kept, process, shown)
             return _exit_code(process.wait())
     finally:
         signal.signal(signal.SIGWINCH, previous)
         os.close(ours)
 
 
-def _copy_both_ways(ours: int, kept: KeptOutput, process: subprocess.Popen[bytes]) -> None:
+def _copy_both_ways(ours: int, kept: KeptOutput, process: subprocess.Popen[bytes], shown: int) -> None:
     sources = [ours, _STDIN]
     while True:
         ready, _, _ = select.select(sources, [], [], _QUIET_S)
@@ -110,7 +113,7 @@ def _copy_both_ways(ours: int, kept: KeptOutput, process: subprocess.Popen[bytes
             if not block:
                 return
             kept.take(block)
-            _write(_STDOUT, block)
+            _write(shown, block)
 
 
 def _take_terminal() -> None:

@@ -77,12 +77,21 @@ Keep = Callable[[ReadSession], Kept]
 
 
 @dataclass(frozen=True)
+class ScreenedArtifact:
+    """An artifact without its secrets."""
+
+    kind: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Screened:
     """A session without its secrets, for those who keep it elsewhere than in a store."""
 
     trace: TraceStart
-    artifacts: Mapping[str, tuple[str, bytes]]
-    """Media type and content by name."""
+    artifacts: Mapping[str, ScreenedArtifact]
+    """By name."""
     redactions: Mapping[str, int]
 
 
@@ -101,11 +110,11 @@ def screen_session(session: ReadSession, intake: Intake) -> Screened:
     trace, counts = intake.screen_trace(session.trace)
     screened = intake.screen(trace.events, consent_of(trace.session))
     counts += screened.redactions
-    artifacts: dict[str, tuple[str, bytes]] = {}
+    artifacts: dict[str, ScreenedArtifact] = {}
     for artifact in session.artifacts:
         text, found = intake.screen_text(artifact.content)
         counts += found
-        artifacts[artifact.name] = artifact.media_type, text.encode()
+        artifacts[artifact.name] = ScreenedArtifact(artifact.kind, artifact.media_type, text.encode())
     return Screened(trace.model_copy(update={"events": screened.events}), artifacts, dict(counts))
 
 

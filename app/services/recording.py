@@ -10,13 +10,14 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from app.errors import BusyError, ConflictError, Fault, InvalidError, WrongCredentialsError
+from app.errors import BusyError, ConflictError, Fault, InvalidError, TraceNotFoundError, WrongCredentialsError
 from app.models.events import Event
 from app.models.job import QAJob, job_id_of
 from app.models.recording import NewChunk, NewRecording, RecordedArtifact
-from app.models.trace import ArtifactRef, Recorder, Repo, Session, Task, TraceStart
+from app.models.trace import ArtifactRef, ClientClock, Recorder, Repo, Session, Task, TraceStart
 from app.rules.lifecycle import refuse_unless_open
 from app.rules.recording import OUTPUT_REFERENCES, as_event
 from app.rules.redaction.consent import artifact_allowed
@@ -25,6 +26,7 @@ from app.services.artifacts import ArtifactService, Upload, refuse_another
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
 from app.services.ingest import IngestService
 from app.services.intake import Intake, Screened, consent_of
+from app.services.keyed_sessions import KeyedSessions
 from app.storage.base import Receipt, Record, TraceHead, TraceStore
 from app.utils.auth import same_secret
 from app.utils.clock import Clock
@@ -33,6 +35,9 @@ from app.utils.text import head_and_tail
 _REFERENCES = {**OUTPUT_REFERENCES, "report": "report_ref", "test_report": "report_ref"}
 _TREES = {"workspace_snapshot": "workspace", "final_workspace_snapshot": "final_workspace"}
 _INLINE_CHARACTERS = 64 * 1024
+_TOKEN_RECEIPT: Final = ("token", "upload")
+_NO_TRACE_YET = ""
+"""Stands for the trace of a request that is only about to begin one."""
 
 
 class ChunkConflictError(ConflictError):
@@ -53,7 +58,7 @@ class Started:
 
     trace_id: str
     upload_token: str
-    """Opens this trace alone. It is not stored, and not shown again."""
+    """Opens this trace alone. It is not stored, and shown again only to who repeats the request with its key."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class RecordingService:
         finalize: Callable[[QAJob], object],
         intake: Intake,
         keys: RequestKeys,
+        keyed: KeyedSessions,
         clock: Clock,
         token_lifetime: timedelta,
     ) -> None:
@@ -85,16 +91,33 @@ class RecordingService:
         self._finalize = finalize
         self._intake = intake
         self._keys = keys
+        self._keyed = keyed
         self._clock = clock
         self._token_lifetime = token_lifetime
 
-    def create(self, new: NewRecording) -> Started:
-        """Begin a session."""
+    def create(self, new: NewRecording, caller: str, key: str | None) -> Started:
+        """Begin a session. The same request with the same key is answered as before, and begins nothing.
+
+        Its token opens the trace then as long as if it were new, for as long as the trace is open.
+
+        Raises:
+            InvalidError: the client's clock says no time.
+            KeyReusedError: the key belongs to another request.
+            KeyInUseError: the first request with this key is still running.
+            TraceDeletedError: the session that was begun with this key has been deleted.
+        """
         now = self._clock()
-        token = secrets.token_urlsafe(32)
-        receipt = Receipt("token", "upload", _digest(token.encode()), now, expires_at=now + self._token_lifetime)
-        created = self._ingest.create(_as_trace(new, now), (receipt,))
-        return Started(created.trace_id, token)
+        if key is None:
+            return self._begin(new, None, secrets.token_urlsafe(32), (), now)
+        request_key = _begin_key(new, caller, key)
+        with self._keys.running(_NO_TRACE_YET, request_key):
+            trace_ids = self._keyed.trace_ids(request_key, now)
+            for trace_id in trace_ids:
+                if self._was_begun(trace_id, request_key, now):
+                    return self._begun_before(trace_id, now)
+            trace_id = trace_ids[0]
+            receipts = key_receipts(request_key, {"trace_id": trace_id}, now)
+            return self._begin(new, trace_id, self._keyed.token(trace_id), receipts, now)
 
     def complete(self, trace_id: str) -> Completed:
         """Close a session and have it checked. Again: the same answer, and nothing is done twice.
@@ -114,10 +137,10 @@ class RecordingService:
         Raises:
             WrongCredentialsError: the token is another trace's or has expired, or there is no such trace.
         """
-        receipt = self._store.head(trace_id).receipts.get(("token", "upload"))
-        if receipt is None or not same_secret(_digest(token.encode("utf-8", "surrogatepass")), receipt.request_sha256):
+        receipt = self._store.head(trace_id).receipts.get(_TOKEN_RECEIPT)
+        if receipt is None or not _is_token(token, receipt):
             raise WrongCredentialsError
-        if receipt.expires_at is not None and receipt.expires_at <= self._clock():
+        if _has_expired(receipt, self._clock()):
             raise WrongCredentialsError("The upload token has expired")
 
     def ingest(self, trace_id: str, chunk: NewChunk, caller: str, key: str | None) -> Mapping[str, object]:
@@ -145,6 +168,35 @@ class RecordingService:
             _refuse_out_of_order(head, chunk)
             with self._artifacts.uploading(trace_id) if chunk.artifacts else contextlib.nullcontext():
                 return self._store_chunk(head, chunk, sha256, request_key)
+
+    def _begin(
+        self, new: NewRecording, trace_id: str | None, token: str, receipts: tuple[Receipt, ...], now: datetime
+    ) -> Started:
+        created = self._ingest.create(_as_trace(new, trace_id, now), (self._token_receipt(token, now), *receipts))
+        return Started(created.trace_id, token)
+
+    def _was_begun(self, trace_id: str, key: RequestKey, now: datetime) -> bool:
+        try:
+            return known_answer(self._store.head(trace_id), key, now) is not None
+        except TraceNotFoundError:
+            return False
+
+    def _begun_before(self, trace_id: str, now: datetime) -> Started:
+        """The session again, with a token that opens it: one that has expired, or was made with another key, is renewed."""
+        token = self._keyed.token(trace_id)
+
+        def admit(head: TraceHead) -> Record | None:
+            receipt = head.receipts.get(_TOKEN_RECEIPT)
+            is_good = receipt is not None and _is_token(token, receipt) and not _has_expired(receipt, now)
+            if is_good or head.trace.status != "open":
+                return None
+            return Record(receipts=(self._token_receipt(token, now),))
+
+        self._store.append(trace_id, admit)
+        return Started(trace_id, token)
+
+    def _token_receipt(self, token: str, now: datetime) -> Receipt:
+        return Receipt(*_TOKEN_RECEIPT, _digest(token.encode()), now, expires_at=now + self._token_lifetime)
 
     def _store_chunk(self, head: TraceHead, chunk: NewChunk, sha256: str, key: RequestKey | None) -> Mapping[str, object]:
         now, trace_id = self._clock(), head.trace.trace_id
@@ -244,21 +296,59 @@ class RecordingService:
         return refs, texts, redactions
 
 
-def _as_trace(new: NewRecording, now: datetime) -> TraceStart:
+def _begin_key(new: NewRecording, caller: str, key: str) -> RequestKey:
+    # what is stored under this name in the trace is nothing that a key of its own requests could be taken for
+    return RequestKey(f"begin:{caller}", key, _digest(new.model_dump_json(exclude_unset=True).encode()))
+
+
+def _is_token(token: str, receipt: Receipt) -> bool:
+    return same_secret(_digest(token.encode("utf-8", "surrogatepass")), receipt.request_sha256)
+
+
+def _has_expired(receipt: Receipt, now: datetime) -> bool:
+    return receipt.expires_at is not None and receipt.expires_at <= now
+
+
+def _as_trace(new: NewRecording, trace_id: str | None, now: datetime) -> TraceStart:
+    recorder = new.recorder or Recorder()
     return TraceStart(
+        trace_id=trace_id,
         developer_id=new.participant_id,
         bug_id=new.task_id,
-        start_time=now,
+        start_time=_start_time(new.client_clock, now),
         repo=Repo(
             name=_repo_name(new.repo_origin),
             url=new.repo_origin,
+            branch=new.branch,
             commit_before=new.start_commit,
+            commit_after=new.commit_after,
             test_command=new.test_command,
         ),
         task=Task(title=new.task_title, description=new.task_description, known_failing_tests=new.known_failing_tests),
-        session=Session(consent=new.consent, recorder=Recorder(extra={"api": "recording"})),
+        session=Session(
+            role=new.role,
+            agent=new.agent,
+            consent=new.consent,
+            client_clock=new.client_clock,
+            recorder=recorder.model_copy(update={"extra": {**(recorder.extra or {}), "api": "recording"}}),
+        ),
         environment=new.environment,
     )
+
+
+def _start_time(clock: ClientClock | None, now: datetime) -> datetime:
+    """When the session began, by the client's clock; by the server's where the client does not say.
+
+    Raises:
+        InvalidError: there is no such time.
+    """
+    if clock is None or clock.start_unix_s is None:
+        return now
+    try:
+        return datetime.fromtimestamp(clock.start_unix_s, UTC)
+    except (OverflowError, OSError, ValueError):
+        fault = Fault(("client_clock", "start_unix_s"), f"{clock.start_unix_s} seconds since 1970 is no time")
+        raise InvalidError(f"1 fault: client_clock.start_unix_s: {fault.msg}", (fault,)) from None
 
 
 def _repo_name(origin: str | None) -> str | None:

@@ -99,3 +99,47 @@ def test_an_artifact_and_its_events_do_not_get_in_each_others_way(open_trace: Te
 
     assert [event["seq"] for event in document["events"]] == [1, 2]
     assert set(document["artifacts"]) == {"log"}
+
+
+def test_a_client_may_say_what_it_is(open_trace: TestClient) -> None:
+    def put(name: str, query: str = "") -> str:
+        answer = open_trace.put(f"/traces/t-1/artifacts/{name}{query}", content=b"x")
+        assert answer.status_code in (200, 201), answer.text
+        kind: str = answer.json()["kind"]
+        return kind
+
+    assert put("gold", "?kind=gold_patch") == "gold_patch"
+    assert put("out.txt", "?kind=my%20own%20%26%20only") == "my own & only"
+    assert put("plain") == "file"
+    assert put("gold", "?kind=something_else") == "gold_patch", "the same content again changes nothing"
+    artifacts = open_trace.get("/traces/t-1").json()["artifacts"]
+    assert {name: ref["kind"] for name, ref in artifacts.items()} == {
+        "gold": "gold_patch",
+        "out.txt": "my own & only",
+        "plain": "file",
+    }
+
+
+@pytest.mark.parametrize("kind", ["", "x" * 513])
+def test_a_kind_is_a_short_text(open_trace: TestClient, kind: str) -> None:
+    is_problem(open_trace.put("/traces/t-1/artifacts/log", content=b"x", params={"kind": kind}), 422, "query.kind")
+    assert open_trace.get("/traces/t-1/artifacts").json() == {}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("workspace", "log"), ("tests", "workspace"), ("tree", "workspace")])
+def test_a_tree_is_what_its_name_says(open_trace: TestClient, name: str, kind: str) -> None:
+    answer = open_trace.put(f"/traces/t-1/artifacts/{name}", content=a_tar({"a": ""}), headers=GZIP, params={"kind": kind})
+
+    assert is_problem(answer, 422, "kind")["errors"][0]["loc"] == ["query", "kind"]
+    same = open_trace.put("/traces/t-1/artifacts/tests?kind=tests", content=a_tar({"a": ""}), headers=GZIP)
+    assert same.json()["kind"] == "tests"
+
+
+def test_consent_goes_by_what_it_is(client: TestClient) -> None:
+    consent = {"rationales": True, "commands": False, "snapshots": False}
+    client.post("/traces", json=a_session(session={"consent": consent}))
+
+    for name, query in (("out.txt", "?kind=stdout"), ("tree.tar", "?kind=snapshot"), ("workspace", "")):
+        answer = client.put(f"/traces/t-1/artifacts/{name}{query}", content=a_tar({"a": ""}), headers=GZIP)
+        assert is_problem(answer, 403)["code"] == "no_consent"
+    assert client.put("/traces/t-1/artifacts/gold?kind=gold_patch", content=b"x").status_code == 201

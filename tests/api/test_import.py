@@ -24,6 +24,7 @@ FACTS = {
 }
 CODEX = "codex/codex-0.169.0-rollout.jsonl"
 CODEX_ID = "codex-01a1fc04-9373-7340-9d86-8ef7f34372c6"
+PREDICTIONS, INSTANCES = "swe-bench/all_preds.jsonl", "swe-bench/swe-bench-dev-easy-first-only.json"
 NAMES = [path.relative_to(SAMPLES).as_posix() for path in sample_files() if path.name != "report.json"]
 
 
@@ -200,3 +201,94 @@ def test_an_unanchored_edit_is_never_refuted(client: TestClient) -> None:
 
     (edit,) = (claim for claim in claims if claim["kind"] == "edit")
     assert (edit["status"], edit["reason"]) == ("unverifiable", "its source does not state the whole diff")
+
+
+def post_form(client: TestClient, format_name: str = "auto", query: dict[str, str] | None = None, **parts: bytes) -> Any:
+    files = {name: (f"{name}.json", content, "application/json") for name, content in parts.items()}
+    return client.post(f"/import/{format_name}", files=files, params={**FACTS, **(query or {})})
+
+
+def read_sample(name: str) -> bytes:
+    return open_sample(name).file.read()
+
+
+@pytest.mark.parametrize("format_name", ["auto", "swe-bench"])
+def test_predictions_find_the_instances_that_come_with_them(client: TestClient, format_name: str) -> None:
+    answer = post_form(client, format_name, file=read_sample(PREDICTIONS), instances=read_sample(INSTANCES))
+
+    assert answer.status_code == 201, answer.text
+    (session,) = answer.json()["sessions"]
+    assert session["artifacts"] == ["final.patch", "gold", "test_changes", "tests.json"]
+    assert "instance" not in {loss["kind"] for loss in session["lost"]}
+    document = client.get(f"/traces/{session['trace_id']}").json()
+    assert document["task"]["description"].strip()
+    assert document["artifacts"]["gold"]["kind"] == "gold_patch"
+
+
+def test_a_file_in_a_form_is_the_file_as_it_is(client: TestClient) -> None:
+    first = post(client, CODEX)
+
+    again = post_form(client, file=read_sample(CODEX))
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["sessions"][0]["status"] == "unchanged"
+
+
+def test_a_packed_file_comes_through_a_form_unchanged(client: TestClient) -> None:
+    name = next(name for name in NAMES if name.endswith(".eval"))
+
+    assert post_form(client, file=read_sample(name)).status_code == 201
+
+
+def test_every_fault_of_a_form_is_named(client: TestClient) -> None:
+    files = [("instances", b"{}"), ("instances", b"{}"), ("options", b"{}")]
+
+    body = is_problem(client.post("/import/auto", files=files, params=FACTS), 422, "options")
+
+    assert {(error["loc"][0], error["msg"]) for error in body["errors"]} == {
+        ("file", "this part is missing"),
+        ("instances", "this part is there more than once"),
+        ("options", "there is no such part; a form has file and instances"),
+    }
+
+
+def test_what_says_that_it_is_a_form_has_to_be_one(client: TestClient) -> None:
+    for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        answer = client.post("/import/auto", content=read_sample(CODEX), headers={"Content-Type": content_type}, params=FACTS)
+        assert is_problem(answer, 422, "boundary")["code"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("instances", "code"),
+    [
+        (b'{"a": 1}', "nothing_usable"),
+        (b"", "unreadable_source"),
+        (b"PK\x03\x04", "unreadable_source"),
+        (b"[" * 100_000, "unreadable_source"),
+    ],
+)
+def test_instances_that_are_none_are_refused(client: TestClient, instances: bytes, code: str) -> None:
+    answer = post_form(client, file=read_sample(PREDICTIONS), instances=instances)
+
+    assert is_problem(answer, 422, "the part instances")["code"] == code
+    assert client.get("/traces").json()["traces"] == []
+
+
+@pytest.mark.parametrize("format_name", ["auto", "codex"])
+def test_instances_of_another_file_are_no_silent_nothing(client: TestClient, format_name: str) -> None:
+    answer = post_form(client, format_name, file=read_sample(CODEX), instances=read_sample(INSTANCES))
+
+    body = is_problem(answer, 422, "codex")
+    assert body["errors"][0]["loc"] == ["instances"]
+
+
+def test_a_form_is_as_large_as_any_other_body_at_most(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(max_body_bytes=len(read_sample(PREDICTIONS)) + 1000)
+
+    is_problem(post_form(client, file=read_sample(PREDICTIONS), instances=read_sample(INSTANCES) + b" " * 1000), 413)
+
+
+def test_the_documentation_shows_the_form(client: TestClient) -> None:
+    body = client.get("/openapi.json").json()["paths"]["/import/{format}"]["post"]["requestBody"]["content"]
+
+    assert set(body["multipart/form-data"]["schema"]["properties"]) == {"file", "instances"}

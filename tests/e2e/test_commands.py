@@ -59,6 +59,26 @@ def test_from_a_file_to_a_comparison(server: Server, data_dir: Path) -> None:
     assert "\x1b" not in shown.stdout + compared.stdout
 
 
+def test_an_import_over_a_server_keeps_what_each_artifact_is(server: Server) -> None:
+    folder = ROOT / "tests" / "data" / "samples" / "swe-bench"
+    predictions, instances = folder / "all_preds.jsonl", folder / "swe-bench-dev-easy-first-only.json"
+    facts = {"branch": "main", "commit_after": "c1d2e3f", "test_command": "python -m pytest -q"}
+    options = [word for name, value in facts.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+    command = ["import", str(predictions), "--instances", str(instances), *options, "--server", server.url, "--json"]
+    (stored,), (again,) = (json.loads(app(*command).stdout)["sessions"] for _ in range(2))
+    with server.client() as client:
+        artifacts = client.get(f"/traces/{stored['trace_id']}/artifacts").json()
+
+    assert (stored["status"], again["status"]) == ("stored", "unchanged")
+    assert {name: ref["kind"] for name, ref in artifacts.items()} == {
+        "final.patch": "patch",
+        "gold": "gold_patch",
+        "test_changes": "tests_patch",
+        "tests.json": "test_list",
+    }
+
+
 def test_beside_a_running_server_the_directory_says_what_the_server_says(server: Server, data_dir: Path) -> None:
     app("submit", SESSIONS, "--server", server.url).check_returncode()
 

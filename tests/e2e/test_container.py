@@ -166,6 +166,18 @@ def test_the_image_calls_itself_healthy(server: Server) -> None:
     assert state == "healthy"
 
 
+def test_the_image_holds_what_the_recorder_hands_out(server: Server) -> None:
+    program = (
+        "import pathlib; from app.recorder.plugin import lay_out_plugin; from app.recorder.state import StateFolder; "
+        "folder = StateFolder(pathlib.Path('/tmp/recording')); folder.path.mkdir(); lay_out_plugin(folder); "
+        "print(sorted(path.name for path in folder.plugin.iterdir()))"
+    )
+
+    done = server.run("python", "-c", program)
+
+    assert done.stdout.strip() == "['pr_telemetry_pytest-1.dist-info', 'pr_telemetry_pytest.py']", done.stderr
+
+
 def test_a_stranger_without_the_token_is_refused(server: Server) -> None:
     assert httpx.get(f"{server.url}/traces/any").status_code == 401
 

@@ -262,6 +262,31 @@ def test_what_cannot_be_sent_waits_for_the_next_stop(developer: Developer, relay
 
 
 @pytest.mark.slow
+def test_a_session_whose_beginning_was_not_answered_is_one_trace(developer: Developer, relay: Relay, tmp_path: Path) -> None:
+    no_engine = {"DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
+    with a_server_process(tmp_path / "data", **no_engine) as first:
+        relay.lead_to(first.host, first.port)
+        relay.lose_answers(1)
+        start(developer, "--server", relay.url)
+        until(lambda: relay.lost == 1, "the answer to the beginning was lost")
+        relay.lead_nowhere()
+        first.kill()
+    developer.record("note", "The recorder knows of no trace yet.")
+    assert developer.status()["trace_id"] is None
+    with a_server_process(tmp_path / "data", **no_engine) as second:
+        relay.lead_to(second.host, second.port)
+        developer.record("stop", "--timeout", "120")
+        with second.client() as client:
+            (summary,) = client.get("/traces").json()["traces"]
+        trace = read_trace(second, summary["trace_id"])
+
+    assert [event["data"]["content"] for event in trace["events"]] == ["The recorder knows of no trace yet."]
+    assert trace["session"]["role"] == "human_dev"
+    assert trace["session"]["recorder"]["name"] == "pr-telemetry"
+    assert trace["repo"]["branch"] == "main"
+
+
+@pytest.mark.slow
 def test_a_session_without_a_server_is_submitted_from_its_file_once(developer: Developer, tmp_path: Path) -> None:
     start(developer)
     debugs(developer, lambda: None)

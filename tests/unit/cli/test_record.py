@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +21,7 @@ from app.errors import PRTelemetryError
 from app.models.trace import Consent
 from app.recorder.recording import Recording, find_recording
 from app.recorder.state import NoRecordingError, locked
+from tests.e2e.server import ROOT
 from tests.recording import NOTHING, a_recording, a_work_tree, events_of, write
 
 Watched = Callable[..., Recording]
@@ -171,6 +176,84 @@ def test_a_verdict_is_asked_of_a_server_only(tree: Path) -> None:
     a_recording(tree)
 
     assert run("stop", "--finalize", "--out", "x.tar").exit_code == click.UsageError.exit_code
+
+
+@pytest.mark.parametrize("consent", [Consent(), Consent(commands=False)])
+def test_what_became_of_a_command_is_told_beside_what_it_prints(tree: Path, watched: Watched, consent: Consent) -> None:
+    recording = watched(consent=consent)
+    command = [sys.executable, "-m", "app", "record", "run", "--json", "--", "sh", "-c", "echo out; echo err >&2; exit 4"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    assert done.returncode == 4
+    assert sorted(done.stderr.splitlines()) == ["err", "out"]
+    said = json.loads(done.stdout)
+    assert (said["exit_code"], said["output_bytes"]) == (4, 8)
+    assert said["duration_ms"] >= 0
+    assert [event["id"] for event in events_of(recording)] == ([said["event_id"]] if consent.commands else [])
+    assert (said["event_id"] is None) is not consent.commands
+
+
+def test_a_recorder_that_cannot_look_names_what_it_did_record(tree: Path, watched: Watched) -> None:
+    recording = watched()
+    recording.folder.tree.write_text("broken")
+
+    result = run("run", "--json", "--", "sh", "-c", "exit 6")
+
+    (event,) = events_of(recording)
+    assert json.loads(result.stdout)["event_id"] == event["id"]
+    assert "not recorded" in result.stderr
+
+
+def test_a_note_says_which_event_it_is(tree: Path, watched: Watched) -> None:
+    recording = watched()
+
+    said = [json.loads(run("note", "--json", "--plan", "x").stdout) for _ in range(2)]
+
+    assert said == [{"event_id": event["id"]} for event in events_of(recording)]
+
+
+def test_what_is_asked_does_not_stand_in_what_programs_read(tree: Path, watched: Watched) -> None:
+    recording = watched()
+    ours, theirs = pty.openpty()
+    command, environment = [sys.executable, "-m", "app", "record", "note", "--json"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    os.write(ours, b"the plan\n" + b"\n" * 5)
+
+    done = subprocess.run(
+        command, cwd=tree, env=environment, stdin=theirs, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    os.close(ours)
+    os.close(theirs)
+    assert json.loads(done.stdout) == {"event_id": "e1"}
+    assert "hypothesis" in done.stderr
+    (event,) = events_of(recording)
+    assert event["structured"] == {"plan": "the plan"}
+
+
+def test_an_abort_asks_beside_what_programs_read(tree: Path) -> None:
+    recording = a_recording(tree)
+
+    aborted = run("abort", "--json", typed="y\n")
+
+    assert json.loads(aborted.stdout) == {"folder": str(recording.folder.path), "trace_id": None, "server": None}
+    assert "Remove everything" in aborted.stderr
+
+
+@pytest.mark.parametrize("command", record.command.commands.values(), ids=str)
+def test_every_command_of_the_recorder_prints_json_for_programs(command: click.Command) -> None:
+    assert "--json" in {option for parameter in command.params for option in parameter.opts}
+
+
+def test_an_abort_says_what_stays_on_the_server(tree: Path) -> None:
+    recording = a_recording(tree, server="http://server", api_token="api")
+    recording.folder.save_remote(recording.folder.load_remote().model_copy(update={"trace_id": "t-1"}))
+
+    said = json.loads(run("abort", "--yes", "--json").stdout)
+
+    assert said == {"folder": str(recording.folder.path), "trace_id": "t-1", "server": "http://server"}
+    assert not recording.folder.path.exists()
 
 
 def test_an_abort_asks_first(tree: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app import __version__
 from app.errors import MalformedError
 from app.models.trace import TraceStart
 from app.recorder.bundle import FileExistsAlreadyError, forget_unpacked, trace_document, unpacked, write_bundle
@@ -48,6 +49,28 @@ def test_the_trace_in_the_file_is_one(stopped: Recording) -> None:
 
     assert [event.event_id for event in trace.events] == [event["id"] for event in events_of(stopped)]
     assert trace.repo.test_command == "pytest -q"
+
+
+def test_the_trace_in_the_file_says_who_worked_on_what(stopped: Recording) -> None:
+    trace = trace_document(stopped)
+
+    assert (trace["session"]["role"], trace["repo"]["branch"]) == ("human_dev", "main")
+    assert trace["session"]["recorder"] == {"name": "pr-telemetry", "version": __version__}
+    assert trace["session"]["client_clock"]["tz"] == stopped.session.time_zone
+
+
+def test_a_recording_of_an_earlier_version_is_sent_as_far_as_it_goes(stopped: Recording) -> None:
+    later = ("branch", "time_zone", "recorder_version", "end_commit")
+    said = json.loads(stopped.folder.session_file.read_text())
+    stopped.folder.session_file.write_text(json.dumps({name: value for name, value in said.items() if name not in later}))
+    link = ScriptedLink()
+
+    send_all(stopped, link)
+
+    _, begun = link.calls[0]
+    assert "branch" not in begun
+    assert begun["recorder"] == {"name": "pr-telemetry"}
+    assert begun["client_clock"] == {"start_unix_s": stopped.session.started_at}
 
 
 def test_a_file_of_that_name_stays_as_it_is(stopped: Recording, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from app.recorder.recording import (
     StoppedError,
     find_active,
     find_recording,
+    open_recording,
 )
-from app.recorder.state import NoRecordingError, locked
+from app.recorder.state import NoRecordingError, Session, StateFolder, locked
 from tests.recording import NOTHING, a_recording, a_work_tree, events_of, git, write
 
 
@@ -128,6 +129,25 @@ def test_after_the_stop_nothing_changes_any_more(tree: Path) -> None:
     assert not recording.folder.hook.exists()
     with pytest.raises(StoppedError):
         find_active(tree)
+
+
+class FolderOfAWatched(StateFolder):
+    """A watcher sends whatever there is as soon as the session is stopped."""
+
+    def save_session(self, session: Session) -> None:
+        assert session.stopped_at is None or self.artifact("final_workspace").exists()
+        super().save_session(session)
+
+
+def test_when_the_session_is_stopped_its_final_tree_is_there(tree: Path) -> None:
+    recording = open_recording(FolderOfAWatched(a_recording(tree).folder.path))
+    write(tree, "a.py", "changed\n")
+    recording.folder.artifact("final_workspace").write_bytes(b"of a stop that was killed")
+
+    recording.stop()
+
+    assert recording.folder.load_session().stopped_at is not None
+    assert members(recording, "final_workspace")["a.py"][0] == b"changed\n"
 
 
 def test_a_stop_that_was_killed_before_it_packed_the_tree_packs_what_was_told(tree: Path) -> None:

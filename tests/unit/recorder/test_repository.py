@@ -53,6 +53,14 @@ def test_the_work_tree_is_found_from_within(tree: Path, tmp_path: Path) -> None:
         find_repository(tmp_path)
 
 
+def test_the_branch_is_named_where_there_is_one(tree: Path) -> None:
+    git(tree, "checkout", "-q", "-b", "fix/renewed keys".replace(" ", "-"))
+    assert Repository(tree).branch() == "fix/renewed-keys"
+
+    git(tree, "checkout", "-q", "--detach")
+    assert Repository(tree).branch() is None
+
+
 def test_a_pattern_is_excluded_once(tree: Path) -> None:
     (tree / ".git" / "info" / "exclude").write_text("mine")
     repository = Repository(tree)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app import __version__
+from app.models.recording import NewRecording
 from app.recorder.link import Answer, UnreachableError
 from app.recorder.recording import Recording, open_recording
 from app.recorder.sender import Sender, Step
-from tests.recording import ScriptedLink, a_recording, a_work_tree, events_of, write
+from tests.recording import ScriptedLink, a_recording, a_work_tree, events_of, git, write
 
 
 @pytest.fixture
@@ -62,6 +66,67 @@ def test_the_servers_token_is_forgotten_once_the_session_has_begun(recording: Re
     assert recording.folder.load_remote().upload_token == "u-1"
     assert recording.folder.remote_file.stat().st_mode & 0o777 == 0o600
     assert recording.folder.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_beginning_whose_answer_was_lost_is_said_again_word_for_word(recording: Recording) -> None:
+    link = ScriptedLink([UnreachableError("it hung up")])
+    assert send_all(recording, link).kind == "wait"
+    ((_, said),) = link.calls
+    link.begin(link.keys[0], said)  # as the server had heard it
+    tree = recording.folder.root
+    write(tree, "a.py", "mended\n")
+    git(tree, "commit", "-qam", "mended")
+    recording.stop()
+
+    send_all(open_recording(recording.folder), link)
+
+    assert [call for call in link.calls if call[0] == "/v1/traces"] == [("/v1/traces", said)] * 2
+    assert link.keys[0] == link.keys[1] == f"{recording.session.session_id}-begin"
+    assert list(link.begun.values()) == [said]
+    assert recording.folder.load_remote().trace_id == "t-1"
+
+
+def test_a_session_says_who_worked_on_what(recording: Recording) -> None:
+    link = ScriptedLink()
+    send_all(recording, link)
+
+    _, said = link.calls[0]
+    assert (said["role"], said["branch"]) == ("human_dev", "main")
+    assert said["recorder"] == {"name": "pr-telemetry", "version": __version__}
+    assert said["client_clock"]["start_unix_s"] == recording.session.started_at
+    assert re.fullmatch(r"[+-]\d\d:\d\d", said["client_clock"]["tz"])
+    assert "commit_after" not in said
+    NewRecording.model_validate_json(json.dumps(said))
+
+
+def test_a_session_that_is_over_says_with_which_commit(recording: Recording) -> None:
+    tree = recording.folder.root
+    write(tree, "a.py", "mended\n")
+    git(tree, "commit", "-qam", "mended")
+    recording.stop()
+    link = ScriptedLink()
+
+    send_all(recording, link)
+
+    assert link.calls[0][1]["commit_after"] == git(tree, "rev-parse", "HEAD") != link.calls[0][1]["start_commit"]
+
+
+def test_a_session_that_committed_nothing_names_no_commit(recording: Recording) -> None:
+    recording.stop()
+    link = ScriptedLink()
+
+    send_all(recording, link)
+
+    assert "commit_after" not in link.calls[0][1]
+
+
+def test_a_trace_that_is_closed_already_takes_what_it_has(recording: Recording) -> None:
+    closed = Answer(409, {"code": "trace_closed", "detail": "finalized"})
+    recording.stop()
+    link = ScriptedLink([Answer(200, {"trace_id": "t-1", "upload_token": "u-1"}), closed, closed])
+
+    assert send_all(recording, link).kind == "nothing_to_do"
+    assert recording.folder.load_remote().is_complete
 
 
 def test_a_chunk_whose_answer_was_lost_is_sent_again_as_it_was(recording: Recording) -> None:
