@@ -115,6 +115,10 @@ def test_whatever_was_acknowledged_survives_kills_at_random_moments(tmp_path: Pa
             threads = [threading.Thread(target=writer.write_until, args=(server, stop)) for writer in writers]
             for thread in threads:
                 thread.start()
+            # at first until each of them was heard, however slow the machine is
+            while not all(writer.acknowledged and writer.recorded for writer in writers):
+                assert any(thread.is_alive() for thread in threads)
+                stop.wait(0.02)
             stop.wait(chance.uniform(0.02, 0.4))
             server.kill()
             stop.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -80,7 +81,9 @@ def containers_of(engine: Engine, profile: SandboxProfile) -> list[str]:
 def starts(profile: SandboxProfile) -> Iterator[Iterator[object]]:
     """One item for each container of the profile that starts from here on."""
     client = docker.APIClient(timeout=60)
-    events = client.events(filters={"label": f"{OWNER_LABEL}={profile.owner}", "event": "start"}, decode=True)
+    # the engine may begin to listen after it has answered: it is asked for what it remembers, too
+    wanted = {"label": f"{OWNER_LABEL}={profile.owner}", "event": "start"}
+    events = client.events(since=int(time.time()) - 1, filters=wanted, decode=True)
     try:
         yield iter(events)
     finally:

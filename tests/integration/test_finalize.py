@@ -107,7 +107,7 @@ def test_a_fix_that_breaks_something_else_is_seen(serve: ServerFactory) -> None:
 def test_a_hanging_suite_ends_in_time(serve: ServerFactory) -> None:
     files = {"test_hang.py": "import time\n\ndef test_hang():\n    print('still here', flush=True)\n    time.sleep(3600)\n"}
 
-    results = finalized(serve(sandbox_timeout_s=3), files, command="python -m pytest -s")
+    results = finalized(serve(sandbox_timeout_s=8), files, command="python -m pytest -s")
 
     assert results["tests_passed"] is None
     assert results["verification"]["verdict"] == "inconclusive"

@@ -214,7 +214,8 @@ def test_a_dripping_body_is_left_as_soon_as_its_time_is_over(status: int) -> Non
 
 def test_a_dripping_error_times_out_too() -> None:
     with openai_server(Scripted(500, b"{", JSON, drips=True), said()) as server:
-        judgement = judged(a_judge(server.base_url, timeout_s=0.2))
+        # long enough for the second answer on a slow machine
+        judgement = judged(a_judge(server.base_url, timeout_s=2.0))
 
     assert outcomes(judgement) == ["timeout", "answered"]
 

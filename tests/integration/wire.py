@@ -17,6 +17,8 @@ class Wire:
         self._real = real
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
+        self._guard = threading.Lock()
+        self._is_cut = False
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -24,6 +26,8 @@ class Wire:
 
     def cut(self) -> None:
         """End every connection, and take no new one."""
+        with self._guard:
+            self._is_cut = True
         for end in (self._listener, *self._ends):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -42,10 +46,14 @@ class Wire:
             while True:
                 near, _ = self._listener.accept()
                 far = socket.socket(socket.AF_UNIX)
-                self._ends += [near, far]
-                far.connect(self._real)
-                self._spawn(self._pump, near, far)
-                self._spawn(self._pump, far, near)
+                with self._guard:
+                    self._ends += [near, far]
+                    # what was taken just before the cut is cut as well
+                    if self._is_cut:
+                        return
+                    far.connect(self._real)
+                    self._spawn(self._pump, near, far)
+                    self._spawn(self._pump, far, near)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
