@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app import __version__
 from app.api import artifacts, documents, exchange, exports, health, jobs, judgements, listing, recording, replays
 from app.api.compression import CompressedAnswers, CompressedRequests
-from app.api.direct import GroupSync
+from app.api.direct import DirectWays
+from app.api.group_sync import GroupSync
 from app.api.middleware import BodyGate, LoopbackOnly
 from app.api.problems import install_problem_handlers
 from app.api.schemas import install_openapi
@@ -38,7 +40,7 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
             app.state.disk.close()
             await to_thread.run_sync(application.close)
 
-    app = FastAPI(
+    app = _Server(
         title="PR Telemetry", version=__version__, description=_DESCRIPTION, lifespan=lifespan, redirect_slashes=False
     )
     configure_logging(settings.log_level, settings.log_format)
@@ -52,12 +54,19 @@ def create_app(settings: Settings, build: Callable[[Settings], Application] = bu
     # the last one added is the first to see a request
     app.add_middleware(CompressedAnswers)
     app.add_middleware(CompressedRequests, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(
-        BodyGate,
-        max_body_bytes=settings.max_body_bytes,
-        max_artifact_bytes=settings.max_artifact_bytes,
-        timeout_s=settings.body_timeout_s,
-    )
-    if settings.api_token is None:
-        app.add_middleware(LoopbackOnly)
     return app
+
+
+class _Server(FastAPI):
+    """FastAPI behind the bounds of every request, and beside the direct ways in."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """See ``FastAPI``."""
+        settings: Settings = self.state.settings
+        app: ASGIApp = BodyGate(
+            DirectWays(super().build_middleware_stack(), documents.DIRECT_WAYS),
+            max_body_bytes=settings.max_body_bytes,
+            max_artifact_bytes=settings.max_artifact_bytes,
+            timeout_s=settings.body_timeout_s,
+        )
+        return LoopbackOnly(app) if settings.api_token is None else app

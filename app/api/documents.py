@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from contextlib import suppress
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.bodies import checked_key, idempotency_key, json_body, parse_body
 from app.api.dependencies import Services, TraceIdPath, checked_trace_id, known_trace_id, services_of
-from app.api.direct import DirectRoute, GroupSync
+from app.api.direct import DirectRoute, Way
 from app.api.examples import FINALIZE, NEW_EVENTS, NEW_TRACE
+from app.api.group_sync import GroupSync
 from app.api.progress import finalize_with_events, prefers_events
 from app.api.schemas import Appended as AppendedBody
 from app.api.schemas import Stored, problems, takes
@@ -61,6 +63,12 @@ async def append_events(request: Request) -> Response:
     disk: GroupSync = request.app.state.disk
     await disk.on_disk(appended.written)
     return Response(to_json(appended.answer), media_type="application/json")
+
+
+DIRECT_WAYS = (
+    Way(re.compile(r"/traces/(?P<trace_id>[^/]+)/events"), append_events),
+    Way(re.compile(r"/traces"), create_trace),
+)
 
 
 def add_direct_routes(router: APIRouter) -> None:

@@ -41,10 +41,10 @@ _STATUS: tuple[tuple[type[errors.PRTelemetryError], int], ...] = (
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error, the framework's own included, with a problem document."""
     handlers: dict[type[Exception], ExceptionHandler] = {
-        errors.PRTelemetryError: _known,
+        errors.PRTelemetryError: known_problem,
         HTTPException: _framework,
         RequestValidationError: _framework_validation,
-        Exception: _unexpected,
+        Exception: unexpected_problem,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -83,7 +83,8 @@ def as_problem(error: errors.PRTelemetryError) -> Response:
     return problem(status, error.detail, error.code, faults, headers, facts)
 
 
-def _known(request: Request, error: Exception) -> Response:
+def known_problem(request: Request, error: Exception) -> Response:
+    """The answer to an error of ours; what is the server's fault is logged."""
     assert isinstance(error, errors.PRTelemetryError)  # noqa: S101 -- registered for this family
     response = as_problem(error)
     if response.status_code >= 500:
@@ -106,7 +107,8 @@ def _framework_validation(_request: Request, error: Exception) -> Response:
     return problem(422, describe_faults(faults), "invalid", faults)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected_problem(request: Request, error: Exception) -> Response:
+    """The answer to a fault of the program, which is logged and not told."""
     _log.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
     # the framework hangs up after an answer to what it did not expect
     headers = {"Connection": "close"}

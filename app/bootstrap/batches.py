@@ -18,8 +18,8 @@ from app.models.replay import ReplayResult
 from app.qa.replay import Replayer, ReplayTask
 from app.qa.run_cache import NoRunCache
 from app.qa.sandbox.docker_sandbox import DockerSandbox
-from app.rules.summaries import describe
 from app.services.artifacts import ArtifactService
+from app.services.descriptions import Descriptions
 from app.services.exchange import ImportService
 from app.services.export import ExportService
 from app.services.idempotency import RequestKeys
@@ -57,10 +57,11 @@ def imports_into(settings: Settings) -> Iterator[ImportService]:
     with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
         blobs, store = FileArtifactStore(layout), FileTraceStore(layout)
         _log_recovery(recover(layout, store, blobs))
-        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        descriptions = Descriptions(store)
+        updater = IndexUpdater(descriptions.of, store, index)
         store.watch(updater.touch, updater.grew)
         limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
-        ingest = IngestService(store, intake_of(settings), RequestKeys(), utc_now, new_uuid)
+        ingest = IngestService(store, intake_of(settings), RequestKeys(), utc_now, new_uuid, descriptions)
         with closing(updater):
             updater.catch_up()
             yield ImportService(ingest, ArtifactService(store, blobs, limits), intake_of(settings))
@@ -80,7 +81,7 @@ def exports_of(settings: Settings) -> Iterator[ExportService]:
         layout.make()
     with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
         store = FileTraceStore(layout)
-        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        updater = IndexUpdater(Descriptions(store).of, store, index)
         limits = ArchiveLimits(max_files=settings.max_tree_files, max_bytes=settings.max_tree_bytes)
         finder = WorkspaceFinder(FileArtifactStore(layout), settings.repos_dir, limits)
         with closing(updater):
@@ -140,7 +141,7 @@ def judging_of(settings: Settings, at_once: int) -> Iterator[StoredTraces]:
         layout.make()
     with DataDirLock(layout.lock), closing(SqliteTraceIndex(layout.index)) as index:
         store = FileTraceStore(layout)
-        updater = IndexUpdater(lambda trace_id: describe(*store.scan(trace_id)), store, index)
+        updater = IndexUpdater(Descriptions(store).of, store, index)
         store.watch(updater.touch, updater.grew)
         sealer = Sealer(load_or_create_key(layout.keys, settings.signing_key_file), utc_now)
         with closing(updater), closing(ThreadDispatcher(at_once)) as dispatcher:

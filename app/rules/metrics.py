@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from typing import Any, NamedTuple
 from app.models.events import CodeEdit, Event
 from app.models.trace import Metrics
 from app.utils.clock import in_zone
+
+_CHANGED_LINE = re.compile(r"\n(?:\+(?!\+\+ )|-(?!-- ))")
+"""A line that a diff adds or removes; a line that names a file is none. ``str.count`` takes several times as long."""
 
 
 class EventFacts(NamedTuple):
@@ -49,14 +53,22 @@ class Tally:
 
     def add(self, facts: EventFacts) -> None:
         """Count an event."""
-        self.kinds[facts.event_type] += 1
-        self.churn_lines += facts.churn_lines
-        if facts.edited_path is not None:
-            self.paths.add(facts.edited_path)
-        if self.first is None or facts.timestamp < self.first:
-            self.first = facts.timestamp
-        if self.last is None or facts.timestamp > self.last:
-            self.last = facts.timestamp
+        self.add_all((facts,))
+
+    def add_all(self, events: Iterable[EventFacts]) -> None:
+        """Count events."""
+        kinds, paths = self.kinds, self.paths
+        first, last, churn_lines = self.first, self.last, self.churn_lines
+        for event_type, timestamp, edited_path, churn in events:
+            kinds[event_type] += 1
+            if edited_path is not None:
+                paths.add(edited_path)
+                churn_lines += churn
+            if first is None or timestamp < first:
+                first = timestamp
+            if last is None or timestamp > last:
+                last = timestamp
+        self.first, self.last, self.churn_lines = first, last, churn_lines
 
     def metrics(self) -> Metrics:
         """The metrics of what was counted; all zero where nothing was."""
@@ -74,12 +86,10 @@ class Tally:
 def measure(facts: Iterable[EventFacts]) -> Metrics:
     """The metrics of a session."""
     tally = Tally()
-    for fact in facts:
-        tally.add(fact)
+    tally.add_all(facts)
     return tally.metrics()
 
 
 def _churn(diff: str) -> int:
     """Lines added plus lines removed, also of a diff that is not well-formed."""
-    text = "\n" + diff
-    return text.count("\n+") + text.count("\n-") - text.count("\n+++ ") - text.count("\n--- ")
+    return len(_CHANGED_LINE.findall("\n" + diff))

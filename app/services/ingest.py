@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import TraceExistsError
+from app.models.events import Event
 from app.models.trace import NewEvents, Trace, TraceStart
 from app.rules.chain import genesis_of
 from app.rules.lifecycle import refuse_unless_open
 from app.rules.metrics import measure
-from app.rules.sequence import accept_events
+from app.rules.sequence import AcceptedEvent, accept_events
+from app.services.descriptions import Descriptions
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
 from app.services.intake import Intake, consent_of
 from app.storage.base import Receipt, Record, TraceHead, TraceStore, Written
@@ -39,8 +41,18 @@ class Appended:
 class IngestService:
     """Accepts traces and events."""
 
-    def __init__(self, store: TraceStore, intake: Intake, keys: RequestKeys, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self,
+        store: TraceStore,
+        intake: Intake,
+        keys: RequestKeys,
+        clock: Clock,
+        new_id: NewId,
+        descriptions: Descriptions | None = None,
+    ) -> None:
+        """``descriptions`` are told of each new trace, where somebody is going to ask for its description."""
         self._store = store
+        self._descriptions = descriptions
         self._intake = intake
         self._keys = keys
         self._clock = clock
@@ -57,9 +69,9 @@ class IngestService:
             DuplicateEventIdError: events share an id.
         """
         request_sha256 = _sha256(request) if request is not None else _sha256_of_value(new)
-        trace, record = self._accept(new, request_sha256, receipts)
+        trace, record, events = self._accept(new, request_sha256, receipts)
         try:
-            self._store.create(trace, record)
+            self._keep(trace, record, events)
         except TraceExistsError:
             # documents of earlier versions have the hash of what the request says
             if self._store.head(trace.trace_id).trace.request_sha256 in (request_sha256, _sha256_of_value(new)):
@@ -112,7 +124,21 @@ class IngestService:
             written = self._store.write(trace_id, accept, may_wait=may_wait)
         return Appended(answer, written)
 
-    def _accept(self, new: TraceStart, request_sha256: str, receipts: tuple[Receipt, ...]) -> tuple[Trace, Record]:
+    def _keep(self, trace: Trace, record: Record, events: Sequence[Event]) -> None:
+        if self._descriptions is None:
+            self._store.create(trace, record)
+            return
+        # before the trace is there: the index asks at once
+        self._descriptions.note(trace, _in_reading_order(record.events, events))
+        try:
+            self._store.create(trace, record)
+        except BaseException:
+            self._descriptions.forget(trace.trace_id)
+            raise
+
+    def _accept(
+        self, new: TraceStart, request_sha256: str, receipts: tuple[Receipt, ...]
+    ) -> tuple[Trace, Record, Sequence[Event]]:
         now = self._clock()
         new, redactions = self._intake.screen_trace(new)
         screened = self._intake.screen(new.events, consent_of(new.session))
@@ -142,7 +168,12 @@ class IngestService:
             new_id=self._new_id,
         )
         metrics = measure(event.facts for event in events)
-        return trace.model_copy(update={"metrics": metrics}), Record(events, receipts=receipts)
+        return trace.model_copy(update={"metrics": metrics}), Record(events, receipts=receipts), screened.events
+
+
+def _in_reading_order(accepted: Sequence[AcceptedEvent], events: Sequence[Event]) -> list[Event]:
+    order = sorted(range(len(events)), key=lambda number: (accepted[number].timestamp, number))
+    return [events[number] for number in order]
 
 
 def _sha256_of_value(new: TraceStart) -> str:

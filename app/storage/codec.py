@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
+
 from app.errors import CorruptError
 from app.models.base import STORED
 from app.models.trace import ArtifactRef, Trace
 from app.storage.base import Receipt, Record
 
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _EVENTS_OPEN = b'"events":['
 _HEADER_FIELDS = ("schema_version", "trace_id", "developer_id", "bug_id", "start_time", "end_time", "repo", "task", "session",
                   "environment")  # fmt: skip
@@ -53,7 +54,7 @@ def encode_record(record: Record) -> bytes:
         about["receipts"] = [_receipt_fields(receipt) for receipt in record.receipts]
     if record.redactions:
         about["redactions"] = dict(record.redactions)
-    opening = _COMPACT.encode(about).encode()
+    opening = to_json(about)
     return b"%b,%b%b]}" % (opening[:-1], _EVENTS_OPEN, b",".join(contents))
 
 

@@ -21,7 +21,7 @@ from app.storage.codec import decode_record, encode_record, render_document
 from app.storage.disk import disk_errors
 from app.storage.journal import Damage, encode_line, first_checksum, read_lines
 from app.storage.journal_writer import JournalWriter
-from app.storage.known import Known, read_known
+from app.storage.known import Known, known_from_start, read_known
 from app.storage.layout import Layout
 from app.storage.trace_files import TraceFiles, closing, damaged
 from app.utils.atomic import create_file, fsync_folder, replace_file
@@ -73,6 +73,8 @@ class FileTraceStore:
                 create_file(self._layout.document(trace_id), content)
             except FileExistsError:
                 raise _taken(trace_id) from None
+            if trace.status == "open" and not record.receipts:
+                slot.known = known_from_start(trace, record)
         self._on_change(trace_id)
 
     def append(self, trace_id: str, accept: Accept) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from app.errors import CorruptError
 from app.models.trace import ArtifactRef, Trace
 from app.rules.chain import genesis_of
-from app.rules.metrics import EventFacts, Tally, facts_of_stored
+from app.rules.metrics import Tally, facts_of_stored
 from app.storage.base import Receipt, Record, TraceHead
-from app.storage.codec import EventLine, StoredRecord, decode_record
+from app.storage.codec import EventLine, StoredRecord, decode_record, parse_header, render_document
 from app.storage.journal import Damage, first_checksum, read_lines
 from app.storage.journal_writer import JournalWriter
 from app.storage.trace_files import TraceFiles, damaged
@@ -64,8 +64,12 @@ class Known:
 
     def take(self, record: Record) -> None:
         """Note a record that was written."""
-        for event in record.events:
-            self._take_event(event.seq, event.event_id, event.hash, event.facts)
+        events = record.events
+        if events:
+            self.tally.add_all(event.facts for event in events)
+            self.event_ids.update([event.event_id for event in events])
+            self.num_events += len(events)
+            self.last_seq, self.chain = events[-1].seq, events[-1].hash
         self._take_rest(record)
 
     def take_stored(self, record: StoredRecord) -> None:
@@ -77,8 +81,11 @@ class Known:
 
     def take_line(self, line: EventLine) -> None:
         """Note an event that was read."""
-        event_id, event_hash = str(line.fields["event_id"]), bytes.fromhex(line.fields["hash"])
-        self._take_event(line.seq, event_id, event_hash, facts_of_stored(line.fields))
+        self.tally.add_all((facts_of_stored(line.fields),))
+        self.event_ids.add(str(line.fields["event_id"]))
+        self.num_events += 1
+        if line.seq > self.last_seq:
+            self.last_seq, self.chain = line.seq, bytes.fromhex(line.fields["hash"])
 
     def note_receipts(self, receipts: Iterable[Receipt]) -> None:
         """Remember requests."""
@@ -87,19 +94,31 @@ class Known:
             if receipt.chunk_seq is not None:
                 self.last_chunk_seq = max(receipt.chunk_seq, self.last_chunk_seq or 0)
 
-    def _take_event(self, seq: int, event_id: str, event_hash: bytes, facts: EventFacts) -> None:
-        self.tally.add(facts)
-        self.event_ids.add(event_id)
-        self.num_events += 1
-        if seq > self.last_seq:
-            self.last_seq, self.chain = seq, event_hash
-
     def _take_rest(self, record: Record | StoredRecord) -> None:
         self.records += 1
         self.artifacts.update(record.artifacts)
         self.note_receipts(record.receipts)
         if record.redactions:
             self.redactions.update(record.redactions)
+
+
+def known_from_start(trace: Trace, record: Record) -> Known:
+    """What ``read_known`` finds in the document of a trace that begins with this record; it has no journal yet."""
+    known = _known_from(parse_header(*render_document(trace, ())))
+    known.take(Record(record.events))
+    known.records = 0
+    known.last_seq_in_document = known.last_seq
+    return known
+
+
+def _known_from(header: Trace) -> Known:
+    return Known(
+        trace=header,
+        chain=genesis_of(header),
+        checksum=first_checksum(header.trace_id),
+        artifacts=dict(header.artifacts),
+        redactions=Counter(header.redactions),
+    )
 
 
 def read_known(files: TraceFiles, receipts: Iterable[Receipt]) -> Known:
@@ -111,13 +130,7 @@ def read_known(files: TraceFiles, receipts: Iterable[Receipt]) -> Known:
     trace = files.header()
     if trace.trace_id != files.trace_id:
         raise CorruptError(f"The document of trace {files.trace_id} is another trace's", trace_id=files.trace_id)
-    known = Known(
-        trace=trace,
-        chain=genesis_of(trace),
-        checksum=first_checksum(files.trace_id),
-        artifacts=dict(trace.artifacts),
-        redactions=Counter(trace.redactions),
-    )
+    known = _known_from(trace)
     known.note_receipts(receipts)
     if trace.status == "open":
         for _, line in files.document_events():

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 MAX_PATH_CHARACTERS = 1024
 _DRIVE = re.compile(r"^[A-Za-z]:(?:/|$)")
+_ORDINARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.+@-]*)*", re.ASCII)
+"""Parts of which none begins with a point: nothing to be wary of, and nothing to normalise."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -20,6 +22,8 @@ def normalise_path(text: str) -> str:
         ValueError: the path is empty, absolute, too long, leaves the repository (also percent-encoded), or holds control
             characters. The message begins with ``Invalid file path``.
     """
+    if len(text) <= MAX_PATH_CHARACTERS and _ORDINARY.fullmatch(text):
+        return text
     reason = _danger(text)
     decoded = text
     for _ in range(3):  # an escape that was encoded twice is still an escape

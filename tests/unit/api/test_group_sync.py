@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from app.api.direct import GroupSync
+from app.api.group_sync import GroupSync
 from app.storage.base import Written
 
 
@@ -89,3 +89,44 @@ def test_nothing_to_wait_for_is_done() -> None:
         disk.close()
 
     asyncio.run(run())
+
+
+def test_journals_do_not_wait_for_each_other() -> None:
+    slow, quick = Journal(), Journal()
+    quick.may_go_on.set()
+
+    async def run() -> None:
+        disk = GroupSync()
+        waiting = asyncio.ensure_future(disk.on_disk(slow.written(1)))
+        await asyncio.sleep(0)
+        for end in range(3):
+            await disk.on_disk(quick.written(end))
+        assert not waiting.done()
+        slow.may_go_on.set()
+        await waiting
+        disk.close()
+
+    asyncio.run(run())
+
+    assert (slow.ends, quick.ends) == ([1], [0, 1, 2])
+
+
+def test_all_that_are_synced_when_the_loop_hears_of_it_are_told_at_once() -> None:
+    journals = [Journal() for _ in range(8)]
+    calls: list[object] = []
+
+    async def run() -> None:
+        disk = GroupSync(threads=1)
+        loop = asyncio.get_running_loop()
+        call = loop.call_soon_threadsafe
+        loop.call_soon_threadsafe = lambda callback, *more: calls.append(callback) or call(callback, *more)  # type: ignore[method-assign,func-returns-value]
+        waiting = [asyncio.ensure_future(disk.on_disk(journal.written(1))) for journal in journals]
+        await asyncio.sleep(0)
+        for journal in journals:
+            journal.may_go_on.set()
+        disk.close()  # keeps the loop from hearing until all are synced
+        await asyncio.gather(*waiting)
+
+    asyncio.run(run())
+
+    assert len(calls) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from app.storage.file_traces import FileTraceStore
 from app.storage.layout import Layout
 from app.storage.lock import DataDirLock
 from app.storage.recovery import RecoveryNote, recover
-from tests.builders import NOON, a_thought, a_trace
+from tests.builders import NOON, a_thought, a_trace, an_edit
 from tests.contract.test_trace_store import accepting, contents, created, first_events
 
 
@@ -43,6 +44,18 @@ def test_a_trace_is_one_json_file(layout: Layout, store: FileTraceStore) -> None
 
     assert json.loads((layout.traces / "t-1.json").read_text())["trace_id"] == "t-1"
     assert [path.name for path in layout.traces.iterdir()] == ["t-1.json"]
+
+
+def test_what_is_known_of_a_new_trace_is_what_its_file_says(layout: Layout, store: FileTraceStore) -> None:
+    trace = a_trace("t-1", redactions={"email": 2})
+    store.create(trace, Record(first_events(trace, a_thought("late", minute=3), an_edit(minute=1))))
+
+    known, read = store.head("t-1"), FileTraceStore(layout).head("t-1")
+
+    assert known.metrics is not None
+    assert read.metrics is not None
+    assert known.metrics() == read.metrics()
+    assert replace(known, metrics=None) == replace(read, metrics=None)
 
 
 def test_a_finalized_trace_is_one_json_file_again(layout: Layout, store: FileTraceStore) -> None:
