@@ -30,17 +30,19 @@ def summarise(trace: Trace) -> TraceSummary:
     return describe(trace).summary
 
 
-def describe(trace: Trace, events: Iterable[Event] | None = None) -> Described:
+def describe(trace: Trace, events: Iterable[Event] | None = None, counted: Tally | None = None) -> Described:
     """Everything that an index keeps of a trace.
 
     ``events`` stand in for the trace's own where they are too many to be held at once; each is looked at once, in any order.
+    ``counted`` are the counts over them, where somebody has made these already.
     """
     text = SearchableText()
     for piece in task_texts(trace.task):
         text.add(piece)
-    tally = Tally()
+    tally = counted if counted is not None else Tally()
     for event in trace.events if events is None else events:
-        tally.add(facts_of(event))
+        if counted is None:
+            tally.add(facts_of(event))
         for piece in event_texts(event):
             text.add(piece)
     return Described(_summary(trace, tally.metrics()), frozenset(tally.kinds), text.joined())

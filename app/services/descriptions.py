@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from app.models.events import Event
 from app.models.trace import Trace
+from app.rules.metrics import Tally
 from app.rules.summaries import Described, describe
 from app.storage.base import TraceStore
 
@@ -30,12 +31,13 @@ class Descriptions:
         self._noted: dict[str, _Noted] = {}
         self._guard = threading.Lock()
 
-    def note(self, trace: Trace, events: Iterable[Event]) -> None:
-        """Remember what there is to say of a trace with these events, in the order that they are read in.
+    def note(self, trace: Trace, events: Iterable[Event], counted: Tally | None = None) -> None:
+        """Remember what there is to say of a trace with these events, in the order that they are read in; ``counted`` are the
+        counts over them, where there are any yet.
 
         Where those that wait for the index fill the room already, nothing is remembered: the trace will be read.
         """
-        described = describe(trace, events)
+        described = describe(trace, events, counted)
         with self._guard:
             self._drop(trace.trace_id)
             if len(described.text) <= self._room:

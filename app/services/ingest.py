@@ -11,7 +11,7 @@ from app.models.events import Event
 from app.models.trace import NewEvents, Trace, TraceStart
 from app.rules.chain import genesis_of
 from app.rules.lifecycle import refuse_unless_open
-from app.rules.metrics import measure
+from app.rules.metrics import Tally
 from app.rules.sequence import AcceptedEvent, accept_events
 from app.services.descriptions import Descriptions
 from app.services.idempotency import RequestKey, RequestKeys, key_receipts, known_answer
@@ -69,9 +69,9 @@ class IngestService:
             DuplicateEventIdError: events share an id.
         """
         request_sha256 = _sha256(request) if request is not None else _sha256_of_value(new)
-        trace, record, events = self._accept(new, request_sha256, receipts)
+        trace, record, events, counted = self._accept(new, request_sha256, receipts)
         try:
-            self._keep(trace, record, events)
+            self._keep(trace, record, events, counted)
         except TraceExistsError:
             # documents of earlier versions have the hash of what the request says
             if self._store.head(trace.trace_id).trace.request_sha256 in (request_sha256, _sha256_of_value(new)):
@@ -124,12 +124,12 @@ class IngestService:
             written = self._store.write(trace_id, accept, may_wait=may_wait)
         return Appended(answer, written)
 
-    def _keep(self, trace: Trace, record: Record, events: Sequence[Event]) -> None:
+    def _keep(self, trace: Trace, record: Record, events: Sequence[Event], counted: Tally) -> None:
         if self._descriptions is None:
             self._store.create(trace, record)
             return
         # before the trace is there: the index asks at once
-        self._descriptions.note(trace, _in_reading_order(record.events, events))
+        self._descriptions.note(trace, _in_reading_order(record.events, events), counted)
         try:
             self._store.create(trace, record)
         except BaseException:
@@ -138,7 +138,7 @@ class IngestService:
 
     def _accept(
         self, new: TraceStart, request_sha256: str, receipts: tuple[Receipt, ...]
-    ) -> tuple[Trace, Record, Sequence[Event]]:
+    ) -> tuple[Trace, Record, Sequence[Event], Tally]:
         now = self._clock()
         new, redactions = self._intake.screen_trace(new)
         screened = self._intake.screen(new.events, consent_of(new.session))
@@ -167,13 +167,15 @@ class IngestService:
             received_at=now,
             new_id=self._new_id,
         )
-        metrics = measure(event.facts for event in events)
-        return trace.model_copy(update={"metrics": metrics}), Record(events, receipts=receipts), screened.events
+        counted = Tally()
+        counted.add_all(event.facts for event in events)
+        trace = trace.model_copy(update={"metrics": counted.metrics()})
+        return trace, Record(events, receipts=receipts), screened.events, counted
 
 
 def _in_reading_order(accepted: Sequence[AcceptedEvent], events: Sequence[Event]) -> list[Event]:
-    order = sorted(range(len(events)), key=lambda number: (accepted[number].timestamp, number))
-    return [events[number] for number in order]
+    timestamps = [event.timestamp for event in accepted]
+    return [events[number] for number in sorted(range(len(events)), key=timestamps.__getitem__)]
 
 
 def _sha256_of_value(new: TraceStart) -> str:
